@@ -1,0 +1,1 @@
+"""A Connect, gRPC and gRPC-Web server that needs no generated code."""
