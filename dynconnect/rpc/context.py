@@ -1,0 +1,128 @@
+"""What a handler may know and say about its call, besides messages."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import time
+from collections.abc import Callable, MutableMapping
+from typing import Any, Protocol
+
+from dynconnect.rpc.metadata import Metadata
+
+
+class MethodInfo(Protocol):
+    """An RPC as the schema declares it: what the words in this room need of it."""
+
+    @property
+    def name(self) -> str:
+        """The RPC's own name, such as ``"Say"``."""
+
+    @property
+    def service_name(self) -> str:
+        """The full name of its service."""
+
+    @property
+    def full_name(self) -> str:
+        """``package.Service.Method``, as descriptors and logs name it."""
+
+    @property
+    def client_streaming(self) -> bool:
+        """Whether the client sends any number of messages."""
+
+    @property
+    def server_streaming(self) -> bool:
+        """Whether the server does."""
+
+    @property
+    def input(self) -> Callable[..., Any]:  # Any: a message class made at run time
+        """The class of requests."""
+
+    @property
+    def output(self) -> Callable[..., Any]:  # Any: as above
+        """The class of responses."""
+
+    def as_output(self, value: object) -> Any:  # Any: as above
+        """*value*, a message or a mapping, as an `output`."""
+
+
+class Context:
+    """One call, as its handler and interceptors see it.
+
+    The names are those of connectrpc's RequestContext for Python, so that a handler moves by cut
+    and paste.
+    """
+
+    __slots__ = (
+        "_deadline",
+        "_id",
+        "client_address",
+        "generation",
+        "http_method",
+        "method",
+        "protocol",
+        "query_string",
+        "request_headers",
+        "response_headers",
+        "response_trailers",
+        "server_address",
+    )
+
+    def __init__(
+        self,
+        method: MethodInfo,
+        protocol: str,
+        request_headers: Metadata,
+        *,
+        http_method: str = "POST",
+        query_string: str = "",
+        timeout: float | None = None,
+        response_headers: Metadata | None = None,
+        response_trailers: Metadata | None = None,
+        client_address: str | None = None,
+        server_address: str | None = None,
+        generation: int = 0,
+    ) -> None:
+        self.method = method
+        self.protocol = protocol
+        """``"connect"``, ``"grpc"`` or ``"grpcweb"``."""
+        self.request_headers = request_headers
+        self.http_method = http_method
+        self.query_string = query_string
+        """The raw query of a Connect GET."""
+        self.response_headers = Metadata() if response_headers is None else response_headers
+        self.response_trailers = Metadata() if response_trailers is None else response_trailers
+        self.client_address = client_address
+        """``host:port`` of the peer, where the server knows it."""
+        self.server_address = server_address
+        self.generation = generation
+        """The number of the generation that answers this call."""
+        self._deadline = None if timeout is None else time.monotonic() + timeout
+        self._id = ""
+
+    @property
+    def timeout_ms(self) -> float | None:
+        """Milliseconds left until the deadline, never below 0; None if the caller set none."""
+        if self._deadline is None:
+            return None
+        return max(0.0, (self._deadline - time.monotonic()) * 1000)
+
+    @property
+    def id(self) -> str:
+        """A short random name of this call, for the log."""
+        if not self._id:
+            self._id = secrets.token_hex(4)
+        return self._id
+
+    @property
+    def log(self) -> logging.LoggerAdapter[logging.Logger]:
+        """A logger that puts the method and the id of this call before each line."""
+        logger = logging.getLogger(f"dynconnect.call.{self.method.service_name}")
+        return _CallLog(logger, {"call": f"{self.method.name} {self.id}"})
+
+
+class _CallLog(logging.LoggerAdapter[logging.Logger]):
+    def process(self, msg: Any, kwargs: MutableMapping[str, Any]) -> tuple[Any, MutableMapping[str, Any]]:
+        # Any: the signature of the class above it
+        call = (self.extra or {})["call"]
+        return f"[{call}] {msg}", kwargs

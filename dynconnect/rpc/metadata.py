@@ -1,0 +1,121 @@
+"""Metadata: the headers and trailers of a call."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Iterable, Iterator, Mapping, MutableMapping
+from typing import TypeAlias
+
+Pairs: TypeAlias = Iterable[tuple[str, str]]
+
+
+class Metadata(MutableMapping[str, str]):
+    """Names and values in order; a name may repeat, and its case does not matter.
+
+    As a mapping it holds the first value of each name, and assignment replaces all of them.
+    Values of names that end in ``-bin`` are base64, as they stand on the wire:
+    `add_binary` and `get_binary` translate.
+    """
+
+    __slots__ = ("_items",)
+
+    def __init__(self, items: Mapping[str, str] | Pairs = ()) -> None:
+        self._items: list[tuple[str, str]] = []
+        self.extend(items)
+
+    @classmethod
+    def of_lower(cls, items: list[tuple[str, str]]) -> Metadata:
+        """The metadata that holds *items* itself; their names must be lower-case already."""
+        self = cls.__new__(cls)
+        self._items = items
+        return self
+
+    def __getitem__(self, name: str) -> str:
+        wanted = name.lower()
+        for key, value in self._items:
+            if key == wanted:
+                return value
+        raise KeyError(name)
+
+    def __setitem__(self, name: str, value: str) -> None:
+        self._items = [item for item in self._items if item[0] != name.lower()]
+        self.add(name, value)
+
+    def __delitem__(self, name: str) -> None:
+        kept = [item for item in self._items if item[0] != name.lower()]
+        if len(kept) == len(self._items):
+            raise KeyError(name)
+        self._items = kept
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(dict.fromkeys(name for name, _ in self._items))
+
+    def __len__(self) -> int:
+        return len({name for name, _ in self._items})
+
+    def __bool__(self) -> bool:
+        return bool(self._items)
+
+    def __contains__(self, name: object) -> bool:
+        return isinstance(name, str) and name.lower() in (key for key, _ in self._items)
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, Metadata):
+            return self._items == other._items
+        return NotImplemented
+
+    __hash__ = None  # type: ignore[assignment]  # it changes, so it has no hash
+
+    def __repr__(self) -> str:
+        return f"Metadata({self._items!r})"
+
+    def add(self, name: str, value: str) -> None:
+        """One more value of *name*, after those it has."""
+        self._items.append((name.lower(), value))
+
+    def extend(self, other: Mapping[str, str] | Pairs) -> None:
+        """All pairs of *other*, after those that are here."""
+        if isinstance(other, Metadata):
+            self._items += other._items
+        elif isinstance(other, Mapping):
+            self._items += [(name.lower(), value) for name, value in other.items()]
+        else:
+            self._items += [(name.lower(), value) for name, value in other]
+
+    def getall(self, name: str) -> list[str]:
+        """Every value of *name*, in order; empty if there is none."""
+        wanted = name.lower()
+        return [value for key, value in self._items if key == wanted]
+
+    def allitems(self) -> list[tuple[str, str]]:
+        """Every pair in order, names in lower case."""
+        return list(self._items)
+
+    def add_binary(self, name: str, value: bytes) -> None:
+        """One more value of the binary header *name* (gRPC over HTTP/2, "Custom-Metadata").
+
+        Raises:
+            ValueError: unless *name* ends in ``-bin``.
+        """
+        if not name.lower().endswith("-bin"):
+            raise ValueError(f"the name of binary metadata must end in -bin: {name!r}")
+        self.add(name, base64.b64encode(value).decode().rstrip("="))
+
+    def get_binary(self, name: str) -> list[bytes]:
+        """Every value of the binary header *name*, padded or not, on one line or several.
+
+        Raises:
+            ValueError: if one of them is not base64.
+        """
+        values = (part.strip() for line in self.getall(name) for part in line.split(","))
+        return [_unbase64(name, value) for value in values]
+
+
+def _unbase64(name: str, value: str) -> bytes:
+    try:
+        # Both alphabets are in use: some clients write "-" and "_" even here.
+        text = value.rstrip("=").replace("-", "+").replace("_", "/")
+        return base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
+    except binascii.Error as exc:
+        raise ValueError(f"{name}: not base64: {value!r}") from exc
