@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import secrets
 import time
-from collections.abc import Callable, MutableMapping
+from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, Protocol
 
 from dynconnect.rpc.metadata import Metadata
@@ -56,6 +56,7 @@ class Context:
     __slots__ = (
         "_deadline",
         "_id",
+        "_send_headers",
         "client_address",
         "generation",
         "http_method",
@@ -76,12 +77,12 @@ class Context:
         *,
         http_method: str = "POST",
         query_string: str = "",
-        timeout: float | None = None,
         response_headers: Metadata | None = None,
         response_trailers: Metadata | None = None,
         client_address: str | None = None,
         server_address: str | None = None,
         generation: int = 0,
+        send_headers: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         self.method = method
         self.protocol = protocol
@@ -97,8 +98,13 @@ class Context:
         self.server_address = server_address
         self.generation = generation
         """The number of the generation that answers this call."""
-        self._deadline = None if timeout is None else time.monotonic() + timeout
+        self._send_headers = send_headers
+        self._deadline: float | None = None
         self._id = ""
+
+    def start_deadline(self, timeout: float | None) -> None:
+        """Let *timeout* seconds count from now; None is no deadline."""
+        self._deadline = None if timeout is None else time.monotonic() + timeout
 
     @property
     def timeout_ms(self) -> float | None:
@@ -106,6 +112,14 @@ class Context:
         if self._deadline is None:
             return None
         return max(0.0, (self._deadline - time.monotonic()) * 1000)
+
+    async def send_headers(self) -> None:
+        """Send the response headers now, before the first message; later changes to them are lost.
+
+        A Connect unary call can't: its HTTP status is its outcome. There this does nothing.
+        """
+        if self._send_headers is not None:
+            await self._send_headers()
 
     @property
     def id(self) -> str:

@@ -58,5 +58,10 @@ class ConnectError(Exception):
         self.details = tuple(details)
         self.metadata = Metadata(metadata or ())
 
+    @property
+    def packed(self) -> list[ErrorDetail]:
+        """The details that are ready for the wire, in order."""
+        return [detail for detail in self.details if isinstance(detail, ErrorDetail)]
+
     def __str__(self) -> str:
         return f"{self.code.value}: {self.message}" if self.message else self.code.value

@@ -1,0 +1,50 @@
+"""A generation: one schema with one set of handlers, immutable."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from dynconnect.plugins.discovery import Plugins
+from dynconnect.rpc.handler import Interceptor, Stream
+from dynconnect.schema.method import Method
+from dynconnect.schema.schema import Schema
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """Where a call to one path goes.
+
+    Attributes:
+        stream: the handler inside all interceptors; every method has one, if only to say `unimplemented`.
+        bound_by: ``path:line name`` of the handler; None if there is none.
+    """
+
+    method: Method
+    stream: Stream
+    bound_by: str | None
+
+
+@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
+class Generation:
+    """All that a call needs and nothing that changes.
+
+    Attributes:
+        number: 1 for the first of a process.
+        hash: of the schema's files and of the plugins' sources; equal content has an equal hash.
+        routes: by HTTP path, ``/package.Service/Method``.
+        interceptors: outermost first; they are in the routes already.
+        plugins: the modules behind the handlers.
+    """
+
+    number: int
+    hash: str
+    schema: Schema
+    routes: Mapping[str, Route]
+    interceptors: tuple[Interceptor, ...] = ()
+    plugins: Plugins | None = field(default=None, repr=False)
+
+    def close(self) -> None:
+        """Let go of the plugins' modules, once no call runs in here any more."""
+        if self.plugins is not None:
+            self.plugins.close()

@@ -1,0 +1,125 @@
+"""What a plugin author puts on an object, so that it is found.
+
+A marker sets one attribute and returns its object as it is: a marked class can be made and a
+marked function called in a test as if there were no server.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal, TypeVar
+
+_ATTRIBUTE = "__dynconnect__"
+_SERVICE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
+_RPC = re.compile(rf"{_SERVICE.pattern}/[A-Za-z_]\w*")
+
+C = TypeVar("C", bound=type)
+F = TypeVar("F", bound=Callable[..., Any])  # Any: a handler has four shapes, checked at load
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """What a marker says of its object.
+
+    Attributes:
+        kind: which marker it was.
+        target: the full name of the service, ``service/method`` of the RPC, or nothing.
+        file: the absolute path of the source that holds the marker.
+        line: where in it.
+    """
+
+    kind: Literal["service", "rpc", "interceptor"]
+    target: str
+    file: str
+    line: int
+
+
+def service(full_name: str) -> Callable[[C], C]:
+    """Mark a class whose methods are the RPCs of the service *full_name*, ``package.Service``.
+
+    Raises:
+        TypeError: for anything but the name of a service, on anything but a class.
+    """
+    target = _checked(full_name, _SERVICE, '@service("package.Service")')
+    file, line = _caller()
+
+    def mark(cls: C) -> C:
+        if not isinstance(cls, type):
+            raise TypeError(f'@service("{target}") marks classes, and {cls!r} is none; a function takes @rpc')
+        return _marked(cls, Mark("service", target, file, line))
+
+    return mark
+
+
+def rpc(name: str) -> Callable[[F], F]:
+    """Mark a function that is the handler of one RPC, ``package.Service/Method``.
+
+    Raises:
+        TypeError: for anything but the name of an RPC, on anything but a function.
+    """
+    target = _checked(name, _RPC, '@rpc("package.Service/Method")')
+    file, line = _caller()
+
+    def mark(function: F) -> F:
+        if isinstance(function, type) or not callable(function):
+            raise TypeError(
+                f'@rpc("{target}") marks functions, and {function!r} is none; a class takes @service'
+            )
+        return _marked(function, Mark("rpc", target, file, line))
+
+    return mark
+
+
+def interceptor(function: F) -> F:
+    """Mark a function that takes a `Stream` and returns another, round every RPC.
+
+    The interceptor that is found first is the outermost.
+
+    Raises:
+        TypeError: on anything but a function; it takes no arguments of its own.
+    """
+    if isinstance(function, type) or not callable(function):
+        raise TypeError(f"@interceptor marks a function and takes no arguments: got {function!r}")
+    return _marked(function, Mark("interceptor", "", *_caller()))
+
+
+def mark_of(value: object) -> Mark | None:
+    """The mark that *value* itself carries; the mark of a base class does not count."""
+    try:
+        # Not vars(): a proxy would answer for the object behind it, or raise without one.
+        attributes = object.__getattribute__(value, "__dict__")
+    except AttributeError:
+        return None
+    mark = attributes.get(_ATTRIBUTE)
+    return mark if isinstance(mark, Mark) else None
+
+
+def _checked(name: object, form: re.Pattern[str], usage: str) -> str:
+    if isinstance(name, str) and form.fullmatch(name):
+        return name
+    got = name.__qualname__ if inspect.isclass(name) or inspect.isfunction(name) else repr(name)
+    raise TypeError(f"write {usage}, with the name as the schema has it: got {got}")
+
+
+def _caller() -> tuple[str, int]:
+    """The file and line that used a marker."""
+    frame = inspect.currentframe()
+    for _ in range(2):
+        frame = frame and frame.f_back
+    return (frame.f_code.co_filename, frame.f_lineno) if frame else ("", 0)
+
+
+def _marked(value: F, mark: Mark) -> F:
+    other = mark_of(value)
+    if other is not None:
+        raise TypeError(
+            f"{value!r} is marked twice: @{other.kind} {other.target} and @{mark.kind} {mark.target}"
+        )
+    try:
+        setattr(value, _ATTRIBUTE, mark)
+    except AttributeError:
+        raise TypeError(f"@{mark.kind} cannot mark {value!r}: it takes no attributes") from None
+    return value

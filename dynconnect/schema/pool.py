@@ -1,0 +1,63 @@
+"""The private pool: files in, descriptors out, and every reason against it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from google.protobuf.descriptor_pool import DescriptorPool
+
+from dynconnect.schema.checks import check
+from dynconnect.schema.files import File, merge
+from dynconnect.schema.finding import Finding, SchemaError
+from dynconnect.schema.imports import complete, ordered
+from dynconnect.schema.sources import Source
+
+_REFUSAL = "Couldn't build proto file into descriptor pool: "
+
+
+def build(sources: Iterable[Source]) -> tuple[DescriptorPool, dict[str, File], frozenset[str]]:
+    """A pool of *sources*, its files in the order of their imports, and the paths that were given.
+
+    The other files were completed from installed packages.
+
+    Raises:
+        SchemaError: with all that is wrong, not only the first.
+    """
+    findings: list[Finding] = []
+    files = merge(sources, findings)
+    given = frozenset(files)
+    complete(files, findings)
+    files = {name: files[name] for name in ordered(files, findings)}
+    pool = _fill(files, given, findings)
+    if findings:
+        raise SchemaError(findings)
+    return pool, files, given
+
+
+def _fill(files: dict[str, File], given: frozenset[str], findings: list[Finding]) -> DescriptorPool:
+    # Never the default pool: it keeps every file for ever, and one schema only.
+    pool = DescriptorPool()
+    added: set[str] = set()
+    for name, file in files.items():
+        wrong = list(check(file.proto)) if name in given else []
+        findings += wrong
+        # Without its imports the pool would refuse it, and the reason has been found already.
+        if added.issuperset(file.proto.dependency):
+            try:
+                pool.AddSerializedFile(file.data)
+                added.add(name)
+            except TypeError as exc:
+                findings += [] if wrong else [_refused(pool, file, str(exc).removeprefix(_REFUSAL))]
+    return pool
+
+
+def _refused(pool: DescriptorPool, file: File, why: str) -> Finding:
+    hint = f"it came from {file.origin}"
+    if match := re.search("duplicate symbol '(.+)'", why):
+        try:
+            other = pool.FindFileContainingSymbol(match[1]).name
+        except KeyError:
+            return Finding(file.proto.name, why, hint)
+        hint += f"; {other} declares it too: give both sets the same import root"
+    return Finding(file.proto.name, why, hint)

@@ -1,0 +1,163 @@
+"""Sources: where descriptor sets come from. Files, globs and folders; plain or gzip.
+
+What a file is, its content says and not its name: build systems spell these sets ``.binpb``, ``.pb``,
+``.desc``, ``.protoset`` and in other ways.
+"""
+
+from __future__ import annotations
+
+import gzip
+import io
+import os
+import zlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from dynconnect.schema.content import AGAIN, COMPILE, HEAD_BYTES, NotASetError, files_of, is_head
+from dynconnect.schema.finding import Finding, SchemaError, nearest
+
+SOURCE_MAX_BYTES = 256 * 1024 * 1024
+"""The largest set read, after decompression: well above all of googleapis, and no gzip bomb fills memory."""
+
+_GZIP = b"\x1f\x8b"
+_SUFFIXES = frozenset({".binpb", ".bin", ".pb", ".desc", ".protoset", ".fds"})
+_TEMPORARY = (".tmp", ".swp", ".swx", ".bak", "~")
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One descriptor set that was read.
+
+    Attributes:
+        path: where it was read, for messages.
+        files: its FileDescriptorProtos, each in the bytes that the compiler wrote.
+    """
+
+    path: str
+    files: tuple[bytes, ...]
+
+
+def expand(patterns: Sequence[str]) -> list[Path]:
+    """The files that *patterns* name: files, globs and folders; each once, in a fixed order.
+
+    Of a folder and the folders in it these are the descriptor sets, and what is named like one.
+
+    Raises:
+        SchemaError: with a finding for each pattern that matches nothing.
+    """
+    paths: list[Path] = []
+    findings: list[Finding] = []
+    for pattern in patterns:
+        try:
+            paths += _expand(pattern)
+        except SchemaError as exc:
+            findings += exc.findings
+    if findings:
+        raise SchemaError(findings)
+    return list(dict.fromkeys(paths))
+
+
+def is_ignored(name: str) -> bool:
+    """Whether a file or folder *name* is hidden, or an editor's passing copy of another."""
+    return name.startswith((".", "#")) or name.endswith(_TEMPORARY)
+
+
+def _expand(pattern: str) -> list[Path]:
+    path = Path(pattern)
+    if path.is_dir():
+        return _sets_below(path)
+    if path.exists():
+        return [path]
+    matches = _glob(path)
+    if not matches:
+        raise SchemaError([Finding(pattern, "no such file or folder", _other_name(path))])
+    return [file for match in matches for file in (_sets_below(match) if match.is_dir() else [match])]
+
+
+def _glob(pattern: Path) -> list[Path]:
+    if not any(character in str(pattern) for character in "*?["):
+        return []
+    matches = Path(pattern.anchor).glob(str(pattern.relative_to(pattern.anchor)))
+    # Unlike a shell's, this "*" matches hidden names too; those that the pattern spells out are meant.
+    spelled = set(pattern.parts)
+    return sorted(m for m in matches if not any(is_ignored(part) for part in m.parts if part not in spelled))
+
+
+def _other_name(path: Path) -> str:
+    """A hint that names the neighbour that was meant; empty if there is none."""
+    if not path.parent.is_dir():
+        return ""
+    near = nearest(path.name, (entry.name for entry in path.parent.iterdir()))
+    return f"did you mean {path.parent / near}?" if near else ""
+
+
+def _sets_below(folder: Path) -> list[Path]:
+    sets: list[Path] = []
+    hint = "give a descriptor set, or a folder that has one"
+    for file in _files_below(folder):
+        if _may_be_set(file):
+            sets.append(file)
+        elif file.suffix == ".proto":
+            hint = f"it has .proto sources: {COMPILE}"
+    if not sets:
+        raise SchemaError([Finding(str(folder), "no descriptor set in this folder", hint)])
+    return sets
+
+
+def _files_below(folder: Path) -> Iterator[Path]:
+    for parent, folders, names in os.walk(folder):
+        folders[:] = sorted(name for name in folders if not is_ignored(name))
+        yield from (Path(parent, name) for name in sorted(names) if not is_ignored(name))
+
+
+def _may_be_set(path: Path) -> bool:
+    """Whether *path* begins like a set, or is named like one: then `read` says what is wrong with it."""
+    if {path.suffix, Path(path.stem).suffix if path.suffix == ".gz" else ""} & _SUFFIXES:
+        return True
+    try:
+        with path.open("rb") as file:
+            head = file.read(HEAD_BYTES)
+        if head.startswith(_GZIP):
+            with gzip.open(path) as file:
+                head = file.read(HEAD_BYTES)
+    except (OSError, EOFError, zlib.error):
+        return False
+    return is_head(head)
+
+
+def read(path: Path) -> Source:
+    """The descriptor set or buf image at *path*, binary, plain or gzip.
+
+    Raises:
+        SchemaError: with the one finding that says what is there instead, and what to do.
+    """
+    try:
+        return Source(str(path), files_of(_content(path)))
+    except NotASetError as exc:
+        finding = Finding(str(path), exc.what, exc.hint)
+    except OSError as exc:
+        finding = Finding(str(path), f"cannot be read: {exc.strerror or exc}")
+    raise SchemaError([finding])
+
+
+def _content(path: Path) -> bytes:
+    with path.open("rb") as file:
+        data = _bounded(file.read(SOURCE_MAX_BYTES + 1))
+    return _gunzip(data) if data.startswith(_GZIP) else data
+
+
+def _gunzip(data: bytes) -> bytes:
+    try:
+        with gzip.GzipFile(fileobj=io.BytesIO(data)) as file:
+            return _bounded(file.read(SOURCE_MAX_BYTES + 1))
+    except EOFError:
+        raise NotASetError("is truncated: its gzip data ends too early", AGAIN) from None
+    except (gzip.BadGzipFile, zlib.error) as exc:
+        raise NotASetError(f"is damaged gzip data: {exc}", AGAIN) from None
+
+
+def _bounded(data: bytes) -> bytes:
+    if len(data) > SOURCE_MAX_BYTES:
+        raise NotASetError(f"is larger than {SOURCE_MAX_BYTES >> 20} MiB", "build a set of fewer files")
+    return data

@@ -1,0 +1,1 @@
+"""Calls over HTTP: the dispatcher, the ASGI application, and the servers under it."""

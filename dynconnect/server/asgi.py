@@ -1,0 +1,195 @@
+"""The ASGI application: routes requests to calls, and hands on what is not a call.
+
+This file and `asgi_call` are the only ones that know ASGI.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine, Mapping, Sequence
+
+from dynconnect.live.build import build
+from dynconnect.live.generation import Generation, Route
+from dynconnect.live.generations import Generations
+from dynconnect.rpc.code import Code
+from dynconnect.rpc.context import Context
+from dynconnect.rpc.errors import ConnectError
+from dynconnect.rpc.limits import Limits
+from dynconnect.rpc.metadata import Metadata
+from dynconnect.server import dispatch
+from dynconnect.server.asgi_call import Answer, App, Body, Receive, Scope, Send
+from dynconnect.server.routing import Router
+from dynconnect.wire.base import Offer
+from dynconnect.wire.choose import Choice, Chooser
+from dynconnect.wire.compression import Compression, available
+from dynconnect.wire.events import End, Event, Request, Response
+
+EARLY_RESPONSE = "dynconnect.early_response"
+"""The extension of a server that copes with answers which come before their request has ended."""
+
+_TRAILERS = "http.response.trailers"
+_CODECS = ("proto", "json")
+
+
+class Server:
+    """An ASGI application that answers RPCs, and hands every other request to *fallback*.
+
+    Args:
+        generation: what to serve first; `generations` swaps it, and calls that have begun keep theirs.
+        fallback: an ASGI application for paths that are no RPC's.
+        limits: see `Limits`.
+        compressions: by name, those on offer; by default all that are installed.
+        require_connect_protocol_version: refuse Connect calls that do not name the version.
+        http1_bidi: serve bidirectional streams over HTTP/1.1, where a client can't read before it
+            has sent all; otherwise they are answered with 505, so that clients don't wait in vain.
+    """
+
+    def __init__(
+        self,
+        generation: Generation,
+        *,
+        fallback: App | None = None,
+        limits: Limits | None = None,
+        compressions: Mapping[str, Compression] | None = None,
+        require_connect_protocol_version: bool = False,
+        http1_bidi: bool = True,
+    ) -> None:
+        self.generations = Generations(generation)
+        self._fallback = fallback or not_found
+        self._limits = limits or Limits()
+        known = available() if compressions is None else compressions
+        offer = Offer(self._limits, known, require_version=require_connect_protocol_version)
+        self._router = Router(Chooser(offer, _CODECS), http1_bidi=http1_bidi)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request; lifespan and WebSockets are the fallback's."""
+        if scope["type"] == "http":
+            await self._http(scope, receive, send)
+        else:
+            await self._fallback(scope, receive, send)
+
+    def wrap(self, app: App) -> Server:
+        """This server with *app* behind it: ``quart_app.asgi_app = server.wrap(quart_app.asgi_app)``."""
+        self._fallback = app
+        return self
+
+    async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request = _request(scope)
+        routes = self.generations.current.routes
+        extensions = scope.get("extensions") or {}
+        match = self._router.match(routes, request, trailers=_TRAILERS in extensions)
+        if match is None:
+            return await self._fallback(scope, receive, send)
+        call = _Call(receive, send, self._limits, drains=EARLY_RESPONSE not in extensions)
+        if isinstance(match, Response):
+            return await call.run(call.answer((match, End())))
+        call.answer.trailers = match.choice.protocol.needs_trailers
+        if match.route is None:
+            return await call.run(call.answer(_no_such_method(match.choice, request)))
+        generation = self.generations.enter()
+        try:
+            await call.run(_serve(generation, match.route, match.choice, request, scope, call))
+        finally:
+            self.generations.leave(generation)
+        return None
+
+
+def _serve(
+    generation: Generation, route: Route, choice: Choice, request: Request, scope: Scope, call: _Call
+) -> Coroutine[None, None, None]:
+    exchange = choice.open(request, streaming=route.method.streaming)
+    context = Context(
+        route.method,
+        choice.protocol.name,
+        request.headers,
+        http_method=request.method,
+        query_string=request.query,
+        response_headers=exchange.response_headers,
+        response_trailers=exchange.response_trailers,
+        client_address=_address(scope.get("client")),
+        server_address=_address(scope.get("server")),
+        generation=generation.number,
+        send_headers=lambda: call.answer(exchange.head()),
+    )
+    return dispatch.serve(generation, route, context, exchange, call.body, call.answer)
+
+
+def _no_such_method(choice: Choice, request: Request) -> Sequence[Event]:
+    exchange = choice.open(request, streaming=True)
+    return exchange.end(ConnectError(Code.UNIMPLEMENTED, f"there is no method {request.path}"))
+
+
+def load(schema: Sequence[str], plugins: Sequence[str] = ()) -> Server:
+    """A server of these descriptor sets (files, globs, folders) and plugins (files, folders, modules).
+
+    Raises:
+        FindingsError: with all that is wrong with them.
+    """
+    return Server(build(schema, plugins))
+
+
+class _Call:
+    """The task of one request, cancelled when its client goes."""
+
+    def __init__(self, receive: Receive, send: Send, limits: Limits, *, drains: bool) -> None:
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101  ASGI applications run in tasks
+        self._task = task
+        self.body = Body(receive, limits, on_disconnect=task.cancel)
+        self.answer = Answer(send, self.body, drains=drains)
+
+    async def run(self, serving: Coroutine[None, None, None]) -> None:
+        try:
+            await serving
+        except asyncio.CancelledError:
+            # Ours, because the client has gone, ends here; the server's goes on to the server.
+            if not self.body.disconnected or self._task.uncancel():
+                raise
+        finally:
+            await self.body.close()
+
+
+def _request(scope: Scope) -> Request:
+    # The raw path: an encoded slash is not a slash (Connect, "Unary-Request", Procedure-Name).
+    raw = scope.get("raw_path") or scope["path"].encode()
+    return Request(
+        method=scope["method"],
+        path=raw.decode("latin-1").removeprefix(scope.get("root_path", "")),
+        headers=Metadata.of_lower(
+            [(name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]]
+        ),
+        query=scope.get("query_string", b"").decode("latin-1"),
+        http_version=scope.get("http_version", "1.1"),
+    )
+
+
+def _address(pair: tuple[str, int | None] | None) -> str | None:
+    """``host:port`` of an address as ASGI gives it; a Unix socket's has no port."""
+    if pair is None:
+        return None
+    host, port = pair
+    return host if port is None else f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+async def not_found(scope: Scope, receive: Receive, send: Send) -> None:
+    """The fallback of a server that has none: 404 in words.
+
+    Not as an RPC: by Connect's rules a client then sees ``unimplemented``, and not ``not_found``.
+    """
+    if scope["type"] == "lifespan":
+        return await _lifespan(receive, send)
+    if scope["type"] == "websocket":
+        return await send({"type": "websocket.close", "code": 1000})
+    text = f"there is no method {scope['path']}; a method's path is /package.Service/Method\n".encode()
+    headers = [(b"content-type", b"text/plain; charset=utf-8"), (b"content-length", b"%d" % len(text))]
+    await send({"type": "http.response.start", "status": 404, "headers": headers})
+    await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else text})
+    return None
+
+
+async def _lifespan(receive: Receive, send: Send) -> None:
+    while True:
+        message = await receive()
+        await send({"type": message["type"] + ".complete"})
+        if message["type"] == "lifespan.shutdown":
+            return

@@ -1,0 +1,168 @@
+"""One call, from its first byte to its outcome; the same for every protocol and shape."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import aclosing
+from typing import Any
+from typing import Protocol as Interface
+
+from dynconnect.live.generation import Generation, Route
+from dynconnect.rpc.code import Code
+from dynconnect.rpc.context import Context
+from dynconnect.rpc.errors import ConnectError
+from dynconnect.schema.codec import Codec
+from dynconnect.wire.base import Exchange
+from dynconnect.wire.events import Event
+
+log = logging.getLogger(__name__)
+
+FAILED = "the handler failed; the server's log says why"
+"""What a caller is told of an exception that was not raised for it."""
+ERROR_ID = "dynconnect-error-id"
+"""The trailing metadata that names the log entry of such an exception."""
+
+_A_YEAR = 366 * 24 * 3600.0
+
+
+class Body(Interface):
+    """The body of a request."""
+
+    async def read(self) -> bytes | None:
+        """The next piece; None once it has ended."""
+
+
+class Answer(Interface):
+    """The way back to the client."""
+
+    async def __call__(self, events: Sequence[Event]) -> None:
+        """Send *events*, now."""
+
+
+async def serve(
+    generation: Generation, route: Route, context: Context, exchange: Exchange, body: Body, answer: Answer
+) -> None:
+    """Run the call that *exchange* has begun. Never raises for what the peer or the handler did.
+
+    Cancellation passes through: whoever cancels has given the client up.
+    """
+    began = time.perf_counter()
+    error = None
+    try:
+        await _converse(generation, route, context, exchange, body, answer)
+    except ConnectError as exc:
+        error = generation.schema.pack(exc)
+    except Exception as exc:  # noqa: BLE001  the one gate: whatever else a handler raises ends here
+        error = _hide(exc, context)
+    await answer(_outcome(exchange, error))
+    if log.isEnabledFor(logging.DEBUG):
+        code = "ok" if error is None else error.code.value
+        spent = (time.perf_counter() - began) * 1000
+        log.debug(
+            "%s %s %s %.1f ms [%s]", context.protocol, context.method.full_name, code, spent, context.id
+        )
+
+
+async def _converse(
+    generation: Generation, route: Route, context: Context, exchange: Exchange, body: Body, answer: Answer
+) -> None:
+    exchange.start()
+    codec = generation.schema.codecs[exchange.codec]
+    timeout = exchange.timeout
+    context.start_deadline(timeout)
+    requests = _Requests(exchange, codec, route.method.input, body)
+    # A timer set a year ahead would change nothing, and some event loops refuse longer ones.
+    if timeout is None or timeout > _A_YEAR:
+        return await _respond(route, context, exchange, codec, requests, answer)
+    expired = ConnectError(Code.DEADLINE_EXCEEDED, "the deadline passed")
+    if timeout <= 0:
+        raise expired
+    try:
+        async with asyncio.timeout(timeout) as deadline:
+            await _respond(route, context, exchange, codec, requests, answer)
+    except TimeoutError:
+        if not deadline.expired():
+            raise
+        raise expired from None
+
+
+async def _respond(
+    route: Route,
+    context: Context,
+    exchange: Exchange,
+    codec: Codec,
+    requests: _Requests,
+    answer: Answer,
+) -> None:
+    single = not route.method.server_streaming
+    count = 0
+    async with aclosing(route.stream(requests, context)) as responses:
+        async for response in responses:
+            count += 1
+            if single and count > 1:
+                break
+            if events := exchange.send(codec.encode(response)):
+                await answer(events)
+    if single and count != 1:
+        found = "no response message" if count == 0 else "more than one response message"
+        raise ConnectError(Code.INTERNAL, f"{context.method.full_name} gave {found}")
+
+
+class _Requests:
+    """The messages of a request.
+
+    An object and not a generator: a handler may give up waiting for one message, by a timeout of its
+    own, and ask again.
+    """
+
+    __slots__ = ("_body", "_codec", "_ended", "_exchange", "_input", "_messages")
+
+    def __init__(self, exchange: Exchange, codec: Codec, input_: Any, body: Body) -> None:
+        # Any: a message class made at run time
+        self._exchange = exchange
+        self._codec = codec
+        self._input = input_
+        self._body = body
+        self._messages: Iterator[bytes] = iter(())
+        self._ended = False
+
+    def __aiter__(self) -> _Requests:
+        return self
+
+    async def __anext__(self) -> Any:  # Any: as above
+        while True:
+            data = self._next()
+            if data is not None:
+                return self._codec.decode(data, self._input)
+            if self._ended:
+                raise StopAsyncIteration
+            chunk = await self._body.read()
+            if chunk is None:
+                self._ended = True
+                self._messages = self._exchange.receive_end()
+            else:
+                self._messages = self._exchange.receive(chunk)
+
+    def _next(self) -> bytes | None:
+        try:
+            return next(self._messages, None)
+        except ConnectError:
+            self._ended = True  # what follows a broken frame means nothing
+            raise
+
+
+def _hide(exc: Exception, context: Context) -> ConnectError:
+    """What the peer may know of *exc*; the rest goes to the log."""
+    log.error("%s failed [%s]", context.method.full_name, context.id, exc_info=exc)
+    return ConnectError(Code.UNKNOWN, FAILED, metadata={ERROR_ID: context.id})
+
+
+def _outcome(exchange: Exchange, error: ConnectError | None) -> Sequence[Event]:
+    """The events of the outcome, *error* or one that keeps it from being written."""
+    try:
+        return exchange.end(error)
+    except ConnectError as exc:
+        return _outcome(exchange, exc)

@@ -1,0 +1,111 @@
+"""What a protocol is: a way to carry messages and one outcome over HTTP.
+
+A protocol core does no input or output. It turns the head of a request into an `Exchange`, and the
+exchange turns bytes into messages and messages into events.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol as Interface
+
+from dynconnect.rpc.errors import ConnectError
+from dynconnect.rpc.limits import Limits
+from dynconnect.rpc.metadata import Metadata
+from dynconnect.wire.compression import Compression
+from dynconnect.wire.events import Event, Request
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """What a protocol offers on every call.
+
+    Attributes:
+        limits: see `Limits`.
+        compressions: by name, in the order they are announced.
+        require_version: whether a Connect call must name the version of the protocol.
+        names: the names of *compressions*, as the accept headers list them.
+    """
+
+    limits: Limits
+    compressions: Mapping[str, Compression]
+    require_version: bool = False
+    names: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "names", ", ".join(self.compressions))
+
+
+class Exchange(Interface):
+    """One call as the server side of a protocol sees it.
+
+    Call `start` first. Then feed the request's body to `receive` and `receive_end`, in any order
+    with `send`; finish with `end`. Every method may raise ConnectError, for a peer that breaks the
+    protocol or for an answer that the protocol can't carry, and that error is a valid argument of
+    `end`. Nothing follows the events of `end`.
+    """
+
+    codec: str
+    """The name of the codec of both directions."""
+    timeout: float | None
+    """Seconds the caller is prepared to wait, once `start` has returned."""
+    response_headers: Metadata
+    """Leading metadata: what is here when the head is made goes into it."""
+    response_trailers: Metadata
+    """Trailing metadata: what is here at the end goes with the outcome."""
+
+    def start(self) -> None:
+        """Read the protocol's own headers."""
+
+    def receive(self, data: bytes) -> Iterator[bytes]:
+        """Take bytes of the body; yield the messages they complete.
+
+        Exhaust it before anything else is received.
+        """
+
+    def receive_end(self) -> Iterator[bytes]:
+        """Take the end of the body; yield the messages it completes."""
+
+    def head(self) -> Sequence[Event]:
+        """The head, if it has not gone out and does not depend on the outcome."""
+
+    def send(self, message: bytes) -> Sequence[Event]:
+        """Answer with one message."""
+
+    def end(self, error: ConnectError | None) -> Sequence[Event]:
+        """Answer with the outcome."""
+
+
+class Call(Interface):
+    """One call as the client side of a protocol sees it: the mirror of `Exchange`.
+
+    Send `request`, then what `send` returns; feed every event of the answer to `receive`. After
+    `End`, `error` is the outcome.
+    """
+
+    request: Request
+    error: ConnectError | None
+    response_headers: Metadata
+    response_trailers: Metadata
+
+    def send(self, message: bytes) -> bytes:
+        """The bytes of one more message."""
+
+    def receive(self, event: Event) -> Iterator[bytes]:
+        """Take one event of the answer; yield the messages it completes."""
+
+
+class Protocol(Interface):
+    """A wire protocol: its name, the content types it claims, and its two sides."""
+
+    name: str
+    """As handlers see it: ``connect``, ``grpc`` or ``grpcweb``."""
+    needs_trailers: bool
+    """Whether it works only where HTTP trailers do."""
+
+    def content_types(self, codecs: Sequence[str], *, streaming: bool) -> Mapping[str, str]:
+        """The types it claims, in lower case and without parameters, each with its codec."""
+
+    def open(self, request: Request, codec: str, *, streaming: bool) -> Exchange:
+        """The server's side of the call that *request* begins."""

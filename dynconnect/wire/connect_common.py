@@ -1,0 +1,81 @@
+"""What Connect's unary calls and its streams have in common: timeout, version, errors in JSON.
+
+Source: Connect protocol reference, version 1.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Mapping
+
+from dynconnect.rpc.code import Code
+from dynconnect.rpc.errors import ConnectError, ErrorDetail
+
+UNARY = "application/"
+STREAM = "application/connect+"
+
+_MAX_TIMEOUT_DIGITS = 10
+
+
+def parse_timeout(value: str) -> float | None:
+    """Seconds in a ``connect-timeout-ms`` value (Connect, "Timeout"); None if there is none.
+
+    Raises:
+        ConnectError: INVALID_ARGUMENT unless it is one to ten digits.
+    """
+    if not value:
+        return None
+    if not (value.isascii() and value.isdecimal() and len(value) <= _MAX_TIMEOUT_DIGITS):
+        raise ConnectError(Code.INVALID_ARGUMENT, f"protocol error: invalid connect-timeout-ms {value!r}")
+    return int(value) / 1000
+
+
+def check_version(where: str, value: str, known: str, *, required: bool) -> None:
+    """Raise INVALID_ARGUMENT unless *value*, found in *where*, is the version that we speak."""
+    if value == known or not (value or required):
+        return
+    problem = f"must be {known!r}, got {value!r}" if value else f"is missing: set it to {known!r}"
+    raise ConnectError(Code.INVALID_ARGUMENT, f"protocol error: {where} {problem}")
+
+
+def error_json(error: ConnectError) -> dict[str, object]:
+    """*error* as Connect writes it (Connect, "Error"); its details are packed already."""
+    result: dict[str, object] = {"code": error.code.value}
+    if error.message:
+        result["message"] = error.message
+    if details := [_detail_json(detail) for detail in error.packed]:
+        result["details"] = details
+    return result
+
+
+def _detail_json(detail: ErrorDetail) -> dict[str, object]:
+    result: dict[str, object] = {
+        "type": detail.type,
+        "value": base64.b64encode(detail.value).decode().rstrip("="),
+    }
+    if detail.debug is not None:
+        result["debug"] = detail.debug
+    return result
+
+
+def read_error(value: object, otherwise: Code) -> ConnectError:
+    """Undo `error_json`; *otherwise* is the code of an error that names none we know."""
+    if not isinstance(value, dict):
+        return ConnectError(otherwise)
+    details = value.get("details")
+    return ConnectError(
+        Code.from_name(str(value.get("code", "")), otherwise),
+        str(value.get("message", "")),
+        [_read_detail(detail) for detail in details] if isinstance(details, list) else (),
+    )
+
+
+def _read_detail(value: Mapping[str, str]) -> ErrorDetail:
+    text = value["value"]
+    return ErrorDetail(value["type"], base64.b64decode(text + "=" * (-len(text) % 4)))
+
+
+def to_json(value: Mapping[str, object]) -> bytes:
+    """*value* as compact JSON in UTF-8."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")

@@ -1,0 +1,199 @@
+"""gRPC and gRPC-Web: the same exchange, with the outcome in two places.
+
+Sources: gRPC over HTTP/2 (PROTOCOL-HTTP2.md); gRPC-Web (PROTOCOL-WEB.md).
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+from dynconnect.rpc.code import Code
+from dynconnect.rpc.errors import ConnectError
+from dynconnect.rpc.metadata import Metadata
+from dynconnect.wire import compression, envelope, status
+from dynconnect.wire.base import Exchange, Offer
+from dynconnect.wire.base64_text import Decoder
+from dynconnect.wire.events import Data, End, Event, Headers, Request, Response
+from dynconnect.wire.headers import outgoing
+
+TRAILERS = 0b1000_0000
+"""Flag of gRPC-Web: the envelope holds the trailers."""
+
+_GRPC = "application/grpc"
+_WEB = "application/grpc-web"
+_WEB_TEXT = "application/grpc-web-text"
+
+
+class Grpc:
+    """gRPC: HTTP/2 and later, the outcome in HTTP trailers."""
+
+    name = "grpc"
+    needs_trailers = True
+
+    def __init__(self, offer: Offer) -> None:
+        self._offer = offer
+
+    def content_types(self, codecs: Sequence[str], *, streaming: bool) -> Mapping[str, str]:  # noqa: ARG002
+        """``application/grpc`` and ``application/grpc+proto``; the bare one means proto."""
+        return _with_codecs(_GRPC, codecs)
+
+    def open(self, request: Request, codec: str, *, streaming: bool) -> Exchange:  # noqa: ARG002
+        """The exchange; it is the same for all shapes."""
+        return GrpcExchange(self._offer, request, codec, f"{_GRPC}+{codec}", _in_trailers)
+
+
+class GrpcWeb:
+    """gRPC-Web: any HTTP version, the outcome in the last frame of the body."""
+
+    name = "grpcweb"
+    needs_trailers = False
+
+    def __init__(self, offer: Offer) -> None:
+        self._offer = offer
+
+    def content_types(self, codecs: Sequence[str], *, streaming: bool) -> Mapping[str, str]:  # noqa: ARG002
+        """``application/grpc-web`` and ``application/grpc-web-text``, bare or with a codec."""
+        return {**_with_codecs(_WEB, codecs), **_with_codecs(_WEB_TEXT, codecs)}
+
+    def open(self, request: Request, codec: str, *, streaming: bool) -> Exchange:  # noqa: ARG002
+        """The exchange, in base64 where the client sends or asks for that."""
+        text_in = request.headers.get("content-type", "").strip().lower().startswith(_WEB_TEXT)
+        text_out = text_in or _WEB_TEXT in request.headers.get("accept", "").lower()
+        kind = f"{_WEB_TEXT if text_out else _WEB}+{codec}"
+        exchange = GrpcExchange(self._offer, request, codec, kind, _in_body)
+        return TextExchange(exchange, text_in=text_in) if text_out else exchange
+
+
+def _with_codecs(kind: str, codecs: Sequence[str]) -> dict[str, str]:
+    return {kind: "proto", **{f"{kind}+{codec}": codec for codec in codecs}}
+
+
+def _in_trailers(trailers: Headers) -> tuple[Event, ...]:
+    return (End(trailers),)
+
+
+def _in_body(trailers: Headers) -> tuple[Event, ...]:
+    """gRPC-Web, "Trailers": a frame of ``name: value`` lines, never compressed."""
+    block = "".join(f"{name}: {value}\r\n" for name, value in _joined(trailers))
+    return Data(envelope.encode(TRAILERS, block.encode("latin-1"))), End()
+
+
+def _joined(trailers: Headers) -> Headers:
+    """*trailers* with one line a name where that loses nothing.
+
+    The stock JavaScript client keeps only the last line of a name; a comma in a value would make a
+    joined line ambiguous, so such values stay on their own.
+    """
+    values: dict[str, list[str]] = {}
+    for name, value in trailers:
+        values.setdefault(name, []).append(value)
+    lines: list[tuple[str, str]] = []
+    for name, found in values.items():
+        together = not any("," in value for value in found)
+        lines += [(name, value) for value in ([", ".join(found)] if together else found)]
+    return tuple(lines)
+
+
+class GrpcExchange:
+    """Envelopes each way. *write_outcome* says where the trailers go."""
+
+    def __init__(
+        self,
+        offer: Offer,
+        request: Request,
+        codec: str,
+        content_type: str,
+        write_outcome: Callable[[Headers], tuple[Event, ...]],
+    ) -> None:
+        self.codec = codec
+        self.timeout: float | None = None
+        self.response_headers = Metadata()
+        self.response_trailers = Metadata()
+        self._offer = offer
+        self._request = request
+        self._content_type = content_type
+        self._write_outcome = write_outcome
+        self._frames = envelope.Framing(offer.limits)
+        self._head_sent = False
+
+    def start(self) -> None:
+        headers = self._request.headers
+        self.timeout = status.parse_timeout(headers.get("grpc-timeout", ""))
+        self._frames.decompress, self._frames.compress = compression.negotiate(
+            self._offer.compressions,
+            headers.get("grpc-encoding", ""),
+            headers.get("grpc-accept-encoding"),
+        )
+
+    def receive(self, data: bytes) -> Iterator[bytes]:
+        for frame in self._frames.read(data):
+            if frame.flags:
+                raise ConnectError(Code.INTERNAL, f"protocol error: invalid envelope flags {frame.flags:08b}")
+            yield frame.data
+
+    def receive_end(self) -> Iterator[bytes]:
+        self._frames.close()
+        return iter(())
+
+    def head(self) -> Sequence[Event]:
+        if self._head_sent:
+            return ()
+        headers: Headers = (("content-type", self._content_type),)
+        if self._offer.names:
+            headers += (("grpc-accept-encoding", self._offer.names),)
+        if self._frames.compress is not None:
+            headers += (("grpc-encoding", self._frames.compress.name),)
+        headers += outgoing(self.response_headers)
+        self._head_sent = True
+        return (Response(200, headers),)
+
+    def send(self, message: bytes) -> Sequence[Event]:
+        data = self._frames.write(message)
+        return (*self.head(), Data(data))
+
+    def end(self, error: ConnectError | None) -> Sequence[Event]:
+        # Always a head, and never gRPC's lone "Trailers-Only" frame: an ASGI server may send that
+        # as two frames, and clients then miss the status.
+        trailers = status.outcome(error) + outgoing(self.response_trailers)
+        if error is not None:
+            trailers += outgoing(error.metadata)
+        return (*self.head(), *self._write_outcome(trailers))
+
+
+class TextExchange:
+    """A gRPC-Web exchange with base64 around its answers, and around its requests if *text_in*."""
+
+    def __init__(self, inner: GrpcExchange, *, text_in: bool) -> None:
+        self._inner = inner
+        self._decoder = Decoder() if text_in else None
+        self.codec = inner.codec
+        self.timeout: float | None = None
+        self.response_headers = inner.response_headers
+        self.response_trailers = inner.response_trailers
+
+    def start(self) -> None:
+        self._inner.start()
+        self.timeout = self._inner.timeout
+
+    def receive(self, data: bytes) -> Iterator[bytes]:
+        return self._inner.receive(data if self._decoder is None else self._decoder.feed(data))
+
+    def receive_end(self) -> Iterator[bytes]:
+        if self._decoder is not None:
+            yield from self._inner.receive(self._decoder.close())
+        yield from self._inner.receive_end()
+
+    def head(self) -> Sequence[Event]:
+        return self._inner.head()
+
+    def send(self, message: bytes) -> Sequence[Event]:
+        return _as_text(self._inner.send(message))
+
+    def end(self, error: ConnectError | None) -> Sequence[Event]:
+        return _as_text(self._inner.end(error))
+
+
+def _as_text(events: Sequence[Event]) -> Sequence[Event]:
+    """*events* with each piece of the body encoded on its own, padding included."""
+    return [Data(base64.b64encode(event.data)) if isinstance(event, Data) else event for event in events]
