@@ -35,10 +35,8 @@ def stream_of(method: MethodInfo, handler: Handler) -> Stream:
 
 
 def _one_to_one(method: MethodInfo, handler: Handler) -> Stream:
-    as_output = method.as_output
-
     async def unary(requests: Requests, context: Context) -> Responses:
-        yield as_output(await handler(await _only(requests), context))
+        yield _given(method, await handler(await _only(requests), context))
 
     return unary
 
@@ -55,10 +53,8 @@ def _one_to_many(method: MethodInfo, handler: Handler) -> Stream:
 
 
 def _many_to_one(method: MethodInfo, handler: Handler) -> Stream:
-    as_output = method.as_output
-
     async def client_stream(requests: Requests, context: Context) -> Responses:
-        yield as_output(await handler(requests, context))
+        yield _given(method, await handler(requests, context))
 
     return client_stream
 
@@ -72,6 +68,17 @@ def _many_to_many(method: MethodInfo, handler: Handler) -> Stream:
                 yield as_output(response)
 
     return bidi_stream
+
+
+def _given(method: MethodInfo, value: object) -> Any:  # Any: a message class made at run time
+    """*value* as a response.
+
+    Raises:
+        ConnectError: INTERNAL if there is none: forgetting `return` must not look like an answer.
+    """
+    if value is None:
+        raise ConnectError(Code.INTERNAL, f"{method.full_name} gave no response message")
+    return method.as_output(value)
 
 
 async def _only(requests: Requests) -> Any:  # Any: a message class made at run time
