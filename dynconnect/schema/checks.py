@@ -37,6 +37,7 @@ def check(proto: FileDescriptorProto) -> Iterator[Finding]:
     """A finding for each thing in *proto* that no compiler would have let pass."""
     yield from _check_edition(proto)
     prefix = f"{proto.package}." if proto.package else ""
+    # Paths are those of SourceCodeInfo: field number and index, level by level.
     for index, message in enumerate(proto.message_type):
         yield from _check_message(proto, message, prefix, (proto.MESSAGE_TYPE_FIELD_NUMBER, index))
     for index, enum in enumerate(proto.enum_type):
@@ -82,6 +83,7 @@ def _check_message(
 def _check_fields(
     proto: FileDescriptorProto, message: DescriptorProto, name: str, path: tuple[int, ...]
 ) -> Iterator[Finding]:
+    """The findings for the fields of *message*, whose full name and place are *name* and *path*."""
     fields = [
         _Element("field", f"{name}.{field.name}", field.number, (*path, message.FIELD_FIELD_NUMBER, index))
         for index, field in enumerate(message.field)
@@ -111,6 +113,7 @@ def _check_enum(
 def _check_reserved(
     proto: FileDescriptorProto, elements: Iterable[_Element], ranges: Sequence[range], names: Iterable[str]
 ) -> Iterator[Finding]:
+    """The findings for *elements* whose number is in the reserved *ranges*, or their name in *names*."""
     reserved = frozenset(names)
     for element in elements:
         if any(element.number in taken for taken in ranges):
@@ -120,6 +123,7 @@ def _check_reserved(
 
 
 def _finding(proto: FileDescriptorProto, element: _Element, why: str) -> Finding:
+    """A finding about *element*, with its line where the set knows it."""
     line = _line(proto, element.path)
     where = f"{proto.name}:{line}" if line else proto.name
     return Finding(

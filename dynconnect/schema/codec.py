@@ -7,7 +7,7 @@ Sources: Connect protocol, "Message codecs"; Protocol Buffers, "ProtoJSON Format
 from __future__ import annotations
 
 import json
-import sys
+import re
 from collections.abc import Callable
 from typing import Any, Protocol, cast
 
@@ -23,7 +23,7 @@ FindClass = Callable[[str], type[Message] | None]
 """From the full name of a message to its class; None if there is none."""
 
 MAX_DEPTH = 100
-"""How deep messages may nest: protobuf's own limit for its binary form."""
+"""How deep messages may nest below the first one: upb's limit for the binary form, so also for JSON."""
 
 FOREIGN = (
     Error,
@@ -39,6 +39,9 @@ FOREIGN = (
 
 _SHOWN = 300
 """How many characters of a library's text reach the peer: some of them quote the whole input."""
+_LEVELS = 8
+"""And how many names of the path to the field."""
+_WRAPPER = re.compile(r"Failed to parse (\S+) field: ")
 
 
 class Codec(Protocol):
@@ -94,12 +97,14 @@ class Json:
     name = "json"
 
     def __init__(self, find_class: FindClass) -> None:
-        # json_format asks a pool for nothing but types by name.
-        self._types = cast("DescriptorPool", _Types(find_class))
+        self._types = _Types(find_class)
 
     def encode(self, message: Message) -> bytes:
         """*message* in UTF-8, compact, with sorted keys."""
         try:
+            # json_format would write half a message; the binary form refuses.
+            if missing := _missing(message):
+                raise ValueError(missing)
             return _dumps(self.to_value(message))
         except FOREIGN as exc:
             raise _cannot_encode(message, exc) from exc
@@ -109,12 +114,8 @@ class Json:
         if not data:
             raise _cannot_decode(cls, ValueError("zero-length JSON; an empty message is {}"))
         try:
-            value = _loads(data)
-            # The stub wants a bool; `_IgnoreMembers` says why it gets something subtler.
-            ignore = cast("bool", _IgnoreMembers())
-            message = json_format.ParseDict(
-                value, cls(), ignore, descriptor_pool=self._types, max_recursion_depth=MAX_DEPTH
-            )
+            message = cls()
+            _Parser(self._types).ConvertMessage(_loads(data), message, "")
         except FOREIGN as exc:
             raise _cannot_decode(cls, exc) from exc
         return _complete(message)
@@ -125,14 +126,16 @@ class Json:
         Raises:
             Exception: any that json_format raises, when the type of an Any is not found for example.
         """
-        return json_format.MessageToDict(message, descriptor_pool=self._types)
+        # json_format asks a pool for nothing but types by name.
+        return json_format.MessageToDict(message, descriptor_pool=cast("DescriptorPool", self._types))
 
 
 class _Types:
-    """A stand-in for a pool that finds the types of several."""
+    """A stand-in for a pool that finds the types of several, and the members that each type knows."""
 
     def __init__(self, find_class: FindClass) -> None:
         self._find_class = find_class
+        self._members: dict[Descriptor, frozenset[str]] = {}
 
     def FindMessageTypeByName(self, name: str) -> Descriptor:  # noqa: N802  the pool's name for it
         cls = self._find_class(name)
@@ -141,16 +144,45 @@ class _Types:
         # By its class, so that json_format need not make one with GetMessageClass, which recurses.
         return cast("Descriptor", cls.DESCRIPTOR)
 
+    def knows(self, descriptor: Descriptor, member: str) -> bool:
+        """Whether *member* is the name of a field of *descriptor*, or of an extension in brackets."""
+        members = self._members.get(descriptor)
+        if members is None:
+            members = frozenset(name for field in descriptor.fields for name in (field.name, field.json_name))
+            self._members[descriptor] = members
+        return member in members or (member.startswith("[") and _extends(descriptor, member))
 
-class _IgnoreMembers:
-    """True when json_format asks whether to ignore an unknown member, False for an unknown enum value.
 
-    It has one switch for both, and only the first may be ignored. About an enum value it asks while
-    it handles that very error.
+# The stubs have no parser: json_format shows functions only. They cannot do what is done below, and our
+# own codec will take the place of both.
+class _Parser(json_format._Parser):  # type: ignore[name-defined,misc]
+    """json_format's parser, less forgiving.
+
+    Told to ignore unknown members it ignores unknown enum values too, and takes any string or list for
+    an empty message. So it is told to ignore nothing, and sees no unknown members.
     """
 
-    def __bool__(self) -> bool:
-        return not isinstance(sys.exception(), json_format.EnumStringValueParseError)
+    def __init__(self, types: _Types) -> None:
+        super().__init__(
+            ignore_unknown_fields=False, descriptor_pool=types, max_recursion_depth=MAX_DEPTH + 1
+        )
+        self._types = types
+
+    def _ConvertFieldValuePair(self, js: object, message: Message, path: str) -> None:  # noqa: N802
+        if not isinstance(js, dict):
+            raise json_format.ParseError(f"expected an object at {path}, not {type(js).__name__}")
+        descriptor = cast("Descriptor", message.DESCRIPTOR)
+        known = {name: value for name, value in js.items() if self._types.knows(descriptor, name)}
+        super()._ConvertFieldValuePair(known, message, path)
+
+
+def _extends(descriptor: Descriptor, member: str) -> bool:
+    """Whether *member*, ``[package.name]``, is an extension of *descriptor* in its own pool."""
+    try:
+        extension = descriptor.file.pool.FindExtensionByName(member[1:].removesuffix("]"))
+    except (KeyError, TypeError):  # TypeError: a name that is no Unicode
+        return False
+    return extension.containing_type is descriptor
 
 
 def _loads(data: bytes) -> Any:  # Any: a JSON value
@@ -163,6 +195,7 @@ def _dumps(value: object) -> bytes:
 
 
 def _object(members: list[tuple[str, object]]) -> dict[str, object]:
+    # json keeps the last of two members; the next reader of the same bytes might keep the first.
     found = dict(members)
     if len(found) < len(members):
         raise ValueError("an object has the same member twice")
@@ -175,10 +208,18 @@ def _no_constant(name: str) -> None:
 
 
 def _complete(message: Message) -> Message:
-    if not message.IsInitialized():
-        missing = ", ".join(message.FindInitializationErrors())  # type: ignore[attr-defined]  # not in its stub
-        raise _cannot_decode(type(message), ValueError(f"missing required fields: {missing}"))
+    # Only proto2's required fields can be missing; neither library looks for them when it decodes.
+    if missing := _missing(message):
+        raise _cannot_decode(type(message), ValueError(missing))
     return message
+
+
+def _missing(message: Message) -> str:
+    """Which required fields *message* lacks, in words; empty if none."""
+    if message.IsInitialized():
+        return ""
+    fields = message.FindInitializationErrors()  # type: ignore[attr-defined]  # not in its stub
+    return f"missing required fields: {', '.join(fields)}"
 
 
 def _cannot_encode(message: Message, exc: Exception) -> ConnectError:
@@ -190,5 +231,14 @@ def _cannot_decode(cls: type[Message], exc: Exception) -> ConnectError:
 
 
 def _text(exc: Exception) -> str:
-    text = "nested too deep" if isinstance(exc, RecursionError) else str(exc)
+    """What *exc* says, where first, in bounded length."""
+    if isinstance(exc, RecursionError):
+        return "nested too deep"
+    names, text = [], str(exc)
+    # json_format wraps its text once for every level: "Failed to parse a field: Failed to parse b field: …".
+    while match := _WRAPPER.match(text):
+        names.append(match[1])
+        text = text[match.end() :]
+    path = f"{'.'.join(names[:_LEVELS])}{'…' if len(names) > _LEVELS else ''}: " if names else ""
+    text = path + text.rstrip(".")
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"

@@ -28,22 +28,24 @@ _HEAD = re.compile(rb"\n[\x80-\xff]{0,4}[\x00-\x7f]\n[\x80-\xff]?[\x01-\x7f][^\x
 HEAD_BYTES = 16
 """How many bytes `is_head` needs at most."""
 
-_OTHERS = [
-    (rb"\s*[\[{]", "is JSON, not a binary descriptor set", "build the binary one: buf build -o api.binpb"),
-    (rb"\x28\xb5\x2f\xfd", "is compressed with zstd", "decompress it, or compress it with gzip"),
-    (
-        rb"\s*file\s*[:{]",
-        "is a descriptor set in text format",
-        "build the binary one: buf build -o api.binpb",
-    ),
+# What else a source may be, by its first bytes: a pattern, what it is, what to do.
+_BINARY = "build the binary one: buf build -o api.binpb"
+_TEXTS = [
+    (rb"\s*[\[{]", "is JSON, not a binary descriptor set", _BINARY),
+    (rb"\s*file\s*[:{]", "is a descriptor set in text format", _BINARY),
     (
         rb"\s*(//|/\*|(syntax|edition)\s*=|(package|import|option|message|service|enum)\s)",
         "is .proto source, not a descriptor set",
         COMPILE,
     ),
-    (_HEAD.pattern, "is truncated: a descriptor set that ends too early", AGAIN),
+    (b"", "is text, not a descriptor set", COMPILE),
 ]
-"""What else a source may be, by its first bytes: a pattern, what it is, what to do."""
+_BINARIES = [
+    (rb"\x28\xb5\x2f\xfd", "is compressed with zstd", "decompress it, or compress it with gzip"),
+    (_HEAD.pattern, "is truncated: a descriptor set that ends too early", AGAIN),
+    (b"", "is not a descriptor set", COMPILE),
+]
+_CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1f]")
 
 
 class NotASetError(Exception):
@@ -126,7 +128,6 @@ def _check(file: bytes, number: int) -> None:
 
 def _diagnosis(data: bytes) -> NotASetError:
     start = data[:4096].removeprefix(b"\xef\xbb\xbf")
-    for pattern, what, hint in _OTHERS:
-        if re.match(pattern, start):
-            return NotASetError(what, hint)
-    return NotASetError("is not a descriptor set", COMPILE)
+    # A set may begin like text, with a line feed for its tag and "{" for a size.
+    others = _BINARIES if _CONTROL.search(start) else _TEXTS
+    return next(NotASetError(what, hint) for pattern, what, hint in others if re.match(pattern, start))

@@ -35,11 +35,14 @@ def pack(error: ConnectError, find_class: FindClass) -> ConnectError:
 
 
 def _packed(detail: Detail, find_class: FindClass) -> ErrorDetail | None:
+    """*detail* ready to send; None, and a line in the log, if it cannot be packed."""
     try:
         if isinstance(detail, Mapping):
             detail = _from_mapping(detail, find_class)
         if isinstance(detail, Message):
             detail = _from_message(detail)
+        if not isinstance(detail, ErrorDetail):
+            raise TypeError(f"{type(detail).__name__} is not a message or a mapping")
     except (Error, LookupError, TypeError, ValueError) as exc:
         _log.warning("an error detail is left out: %s", exc)
         return None
@@ -49,6 +52,11 @@ def _packed(detail: Detail, find_class: FindClass) -> ErrorDetail | None:
 
 
 def _from_mapping(fields: Mapping[str, object], find_class: FindClass) -> Message:
+    """The message that *fields* describe.
+
+    Raises:
+        LookupError, TypeError, ValueError: its type is not known or not named, or a field does not fit.
+    """
     name = type_name(str(fields.get("@type", "")))
     if not name:
         raise ValueError("it has no member @type")
@@ -66,7 +74,11 @@ def _from_message(message: Message) -> ErrorDetail:
 
 
 def _debug(detail: ErrorDetail, find_class: FindClass) -> object:
-    """The JSON value of *detail*, or None if something in it is not known."""
+    """The JSON value of *detail*, or None if something in it is not known.
+
+    People read it and programs read the bytes, so it may be missing but never wrong (Connect protocol,
+    "Error Details").
+    """
     cls = find_class(detail.type)
     if cls is None:
         return None

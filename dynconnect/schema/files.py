@@ -10,6 +10,9 @@ from google.protobuf.descriptor_pb2 import FileDescriptorProto
 from dynconnect.schema.finding import Finding
 from dynconnect.schema.sources import Source
 
+# Fields of a file that list elements with names.
+_NAMED = ("message_type", "enum_type", "service", "extension")
+
 
 @dataclass(frozen=True, slots=True)
 class File:
@@ -42,9 +45,14 @@ def merge(sources: Iterable[Source], findings: list[Finding]) -> dict[str, File]
                 continue
             if difference := _difference(old.proto, new.proto):
                 findings.append(_clash(name, old.origin, new.origin, difference))
-            elif new.proto.HasField("source_code_info"):
-                merged[name] = new
+            else:
+                merged[name] = max(old, new, key=_worth)
     return merged
+
+
+def _worth(file: File) -> tuple[bool, bytes]:
+    """What tells which of two equal files to keep: the one with comments, whichever came first."""
+    return file.proto.HasField("source_code_info"), file.data
 
 
 def _clash(name: str, first: str, second: str, difference: str) -> Finding:
@@ -62,7 +70,7 @@ def _difference(one: FileDescriptorProto, other: FileDescriptorProto) -> str:
     (buf's field 8042): sets of one schema by two tools are equal.
     """
     mine, theirs = _declared(one), _declared(other)
-    for field in mine.keys() | theirs.keys():
+    for field in mine | theirs:
         if mine.get(field) == theirs.get(field):
             continue
         kind = field.removesuffix("_type").replace("_", " ")
@@ -73,9 +81,6 @@ def _difference(one: FileDescriptorProto, other: FileDescriptorProto) -> str:
             return f"{kind} {', '.join(names)}" if names else f"order of each {kind}"
         return kind
     return ""
-
-
-_NAMED = ("message_type", "enum_type", "service", "extension")
 
 
 def _declared(proto: FileDescriptorProto) -> dict[str, object]:

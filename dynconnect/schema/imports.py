@@ -32,22 +32,13 @@ def complete(files: dict[str, File], findings: list[Finding]) -> None:
     A finding for each file that is nowhere, with those that import it. Imports for options only may
     be absent: compilers leave them out of sets, and nothing but the reading of those options is lost.
     """
-    importers: dict[str, list[str]] = {DESCRIPTOR: []}
-    for name, file in files.items():
-        for path in _imports(file.proto):
-            importers.setdefault(path, []).append(name)
-    wanted = [path for path in importers if path not in files]
+    wanted = [DESCRIPTOR, *(path for file in files.values() for path in _imports(file.proto))]
     while wanted:
         path = wanted.pop()
-        if path in files:
-            continue
-        found = installed(path)
-        if found is None:
-            continue
-        files[path] = found
-        for needed in found.proto.dependency:
-            importers.setdefault(needed, []).append(path)
-            wanted.append(needed)
+        found = None if path in files else installed(path)
+        if found is not None:
+            files[path] = found
+            wanted += found.proto.dependency
     findings += _missing(files)
 
 
@@ -65,6 +56,7 @@ def installed(path: str) -> File | None:
 
 
 def _missing(files: Mapping[str, File]) -> list[Finding]:
+    """A finding for each import that *files* lack; weak ones too, as upb refuses a file without them."""
     importers: dict[str, list[str]] = {}
     for name, file in files.items():
         for path in file.proto.dependency:
@@ -88,8 +80,10 @@ def ordered(files: Mapping[str, File], findings: list[Finding]) -> list[str]:
     except CycleError as exc:
         cycle = exc.args[1]
         findings.append(Finding(cycle[0], f"imports itself: {' → '.join(reversed(cycle))}"))
-        return []
+        # In any order: the rest is searched on.
+        return list(graph)
 
 
 def _imports(proto: FileDescriptorProto) -> list[str]:
+    """What *proto* imports: public and weak ones are among `dependency`, those for options are not."""
     return [*proto.dependency, *proto.option_dependency]

@@ -40,6 +40,7 @@ def build(cls: type[Message], fields: Mapping[str, object]) -> Message:
 
 
 def _fill(message: Message, fields: Mapping[str, object]) -> None:
+    """Set *fields* one by one, so that an error has the name of its field."""
     for name, value in fields.items():
         try:
             message.MergeFrom(type(message)(**{name: value}))
@@ -66,23 +67,28 @@ def _parts(
         raise TypeError(f"{message.DESCRIPTOR.full_name} has no field {name!r}{hint}")
     kind = field.message_type
     is_map = kind is not None and kind.GetOptions().map_entry
-    if is_map and kind is not None:
-        kind = kind.fields_by_name["value"].message_type
+    inner = kind.fields_by_name["value"].message_type if kind is not None and is_map else kind
     target = getattr(message, name)
-    if kind is not None and is_map and isinstance(value, Mapping):
-        for key, item in value.items():
-            yield f"{name}[{key!r}]", target[key], item
-    elif kind is not None and field.is_repeated and isinstance(value, list | tuple):
-        for index, item in enumerate(value):
-            yield f"{name}[{index}]", target.add(), item
-    elif kind is not None and not field.is_repeated:
-        target.SetInParent()
-        yield name, target, value
-    else:
-        raise TypeError(f"{name}: {misfit}") from misfit
+    match value:
+        case _ if inner is None:
+            raise TypeError(f"{name}: {misfit}") from misfit
+        case Mapping() if is_map:
+            yield from ((f"{name}[{key!r}]", target[key], item) for key, item in value.items())
+        case list() | tuple() if field.is_repeated and not is_map:
+            yield from ((f"{name}[{index}]", target.add(), item) for index, item in enumerate(value))
+        case _ if field.is_repeated:
+            raise TypeError(f"{name}: {misfit}") from misfit
+        case _:
+            target.SetInParent()
+            yield name, target, value
 
 
 def _merge(target: Message, value: object, where: str, misfit: Exception) -> None:
+    """Put *value*, a message of any pool or a mapping, into the empty message *target*.
+
+    Raises:
+        TypeError: it is neither, or does not fit; the text begins with *where*.
+    """
     expected = target.DESCRIPTOR.full_name
     if isinstance(value, Message) and value.DESCRIPTOR.full_name == expected:
         target.MergeFromString(value.SerializePartialToString())

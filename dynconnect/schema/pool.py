@@ -36,6 +36,7 @@ def build(sources: Iterable[Source]) -> tuple[DescriptorPool, dict[str, File], f
 
 
 def _fill(files: dict[str, File], given: frozenset[str], findings: list[Finding]) -> DescriptorPool:
+    """A pool with those *files* that are sound; what is wrong with the others is added to *findings*."""
     # Never the default pool: it keeps every file for ever, and one schema only.
     pool = DescriptorPool()
     added: set[str] = set()
@@ -53,6 +54,7 @@ def _fill(files: dict[str, File], given: frozenset[str], findings: list[Finding]
 
 
 def _refused(pool: DescriptorPool, file: File, why: str) -> Finding:
+    """The finding for a *file* that the *pool* refused, with the other file that is to blame, if there is."""
     hint = f"it came from {file.origin}"
     if match := re.search("duplicate symbol '(.+)'", why):
         try:

@@ -74,7 +74,7 @@ class Schema:
         if found is None:
             try:
                 descriptor = self.pool.FindMessageTypeByName(full_name)
-            except KeyError:
+            except (KeyError, TypeError):  # TypeError: a peer's name that is no Unicode
                 raise LookupError(f"no message {full_name} in the schema") from None
             # Two threads may come here at once: upb gives both the one class of the descriptor.
             found = self._classes[full_name] = _class(descriptor)

@@ -22,7 +22,7 @@ SOURCE_MAX_BYTES = 256 * 1024 * 1024
 
 _GZIP = b"\x1f\x8b"
 _SUFFIXES = frozenset({".binpb", ".bin", ".pb", ".desc", ".protoset", ".fds"})
-_TEMPORARY = (".tmp", ".swp", ".swx", ".bak", "~")
+_TEMPORARY = (".tmp", ".swp", ".swx", ".bak", "~", "___jb_tmp___", "___jb_old___")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +53,10 @@ def expand(patterns: Sequence[str]) -> list[Path]:
             paths += _expand(pattern)
         except SchemaError as exc:
             findings += exc.findings
+        except OSError as exc:
+            findings.append(Finding(exc.filename or pattern, f"cannot be read: {exc.strerror}"))
+        except ValueError as exc:
+            findings.append(Finding(pattern, f"is no pattern: {exc}"))
     if findings:
         raise SchemaError(findings)
     return list(dict.fromkeys(paths))
@@ -69,15 +73,16 @@ def _expand(pattern: str) -> list[Path]:
         return _sets_below(path)
     if path.exists():
         return [path]
-    matches = _glob(path)
+    is_glob = any(character in pattern for character in "*?[")
+    matches = _glob(path) if is_glob else []
     if not matches:
-        raise SchemaError([Finding(pattern, "no such file or folder", _other_name(path))])
+        what = "matches no file" if is_glob else "no such file or folder"
+        raise SchemaError([Finding(pattern, what, _other_name(path))])
     return [file for match in matches for file in (_sets_below(match) if match.is_dir() else [match])]
 
 
 def _glob(pattern: Path) -> list[Path]:
-    if not any(character in str(pattern) for character in "*?["):
-        return []
+    """What matches *pattern*, in order; ValueError if it is none."""
     matches = Path(pattern.anchor).glob(str(pattern.relative_to(pattern.anchor)))
     # Unlike a shell's, this "*" matches hidden names too; those that the pattern spells out are meant.
     spelled = set(pattern.parts)
@@ -93,6 +98,7 @@ def _other_name(path: Path) -> str:
 
 
 def _sets_below(folder: Path) -> list[Path]:
+    """The files below *folder* that are sets or should be; SchemaError if there are none."""
     sets: list[Path] = []
     hint = "give a descriptor set, or a folder that has one"
     for file in _files_below(folder):
@@ -106,14 +112,19 @@ def _sets_below(folder: Path) -> list[Path]:
 
 
 def _files_below(folder: Path) -> Iterator[Path]:
-    for parent, folders, names in os.walk(folder):
+    for parent, folders, names in os.walk(folder, onerror=_raise):
         folders[:] = sorted(name for name in folders if not is_ignored(name))
         yield from (Path(parent, name) for name in sorted(names) if not is_ignored(name))
 
 
+def _raise(exc: OSError) -> None:
+    # os.walk passes over what it cannot list, and a schema would come up short.
+    raise exc
+
+
 def _may_be_set(path: Path) -> bool:
     """Whether *path* begins like a set, or is named like one: then `read` says what is wrong with it."""
-    if {path.suffix, Path(path.stem).suffix if path.suffix == ".gz" else ""} & _SUFFIXES:
+    if Path(path.name.lower().removesuffix(".gz")).suffix in _SUFFIXES:
         return True
     try:
         with path.open("rb") as file:
@@ -142,6 +153,7 @@ def read(path: Path) -> Source:
 
 
 def _content(path: Path) -> bytes:
+    """The bytes at *path*, decompressed. It is opened once, as it may be a pipe."""
     with path.open("rb") as file:
         data = _bounded(file.read(SOURCE_MAX_BYTES + 1))
     return _gunzip(data) if data.startswith(_GZIP) else data

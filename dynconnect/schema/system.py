@@ -39,9 +39,13 @@ def _v1(alpha: bytes) -> bytes:
     """Reflection v1: no package ships it, and it is v1alpha under another name."""
     file = FileDescriptorProto.FromString(alpha)
     old, new = f".{file.package}.", ".grpc.reflection.v1."
+    for option, value in file.options.ListFields():
+        if isinstance(value, str):
+            setattr(file.options, option.name, value.replace("v1alpha", "v1"))
     file.name, file.package = "grpc/reflection/v1/reflection.proto", "grpc.reflection.v1"
     for message in file.message_type:
         for field in message.field:
+            # To set it at all, to nothing even, says that the field has a type by name.
             if field.type_name:
                 field.type_name = field.type_name.replace(old, new)
     for method in file.service[0].method:
