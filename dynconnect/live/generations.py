@@ -6,7 +6,7 @@ import asyncio
 import gc
 
 from dynconnect.live.generation import Generation
-from dynconnect.plugins import types
+from dynconnect.plugins import handles
 
 COLLECT_AFTER = 0.1
 """Seconds from the end of a generation's last call to the collection of what it left."""
@@ -22,7 +22,7 @@ class Generations:
         self._current = first
         self._running: dict[Generation, int] = {first: 0}
         self._dropped: list[Generation] = []
-        types.set_newest(first.schema)
+        handles.set_newest(first.schema)
 
     @property
     def current(self) -> Generation:
@@ -42,12 +42,12 @@ class Generations:
         """Begin a call in its own task; the generation that it keeps to its end. `leave` must follow."""
         generation = self._current
         self._running[generation] += 1
-        types.enter(generation.schema)
+        handles.enter(generation.schema)
         return generation
 
     def leave(self, generation: Generation) -> None:
         """End a call that *generation* was given to."""
-        types.leave()
+        handles.leave()
         running = self._running[generation] = self._running[generation] - 1
         if not running and generation is not self._current:
             self._drop(generation)
@@ -57,7 +57,7 @@ class Generations:
         old = self._current
         self._running[new] = 0
         self._current = new
-        types.set_newest(new.schema)
+        handles.set_newest(new.schema)
         if not self._running[old]:
             self._drop(old)
         return old

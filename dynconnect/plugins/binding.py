@@ -11,25 +11,29 @@ import inspect
 import keyword
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from types import MappingProxyType
-from typing import Any
+from types import MappingProxyType, SimpleNamespace
 
-from dynconnect.plugins.discovery import Found, PluginError, Plugins
+from dynconnect.plugins.discovery import Found, Plugins
 from dynconnect.plugins.faults import fault
 from dynconnect.plugins.interceptors import interceptor_fault
-from dynconnect.plugins.places import place_of
-from dynconnect.plugins.shapes import declaration, kind_of, shape_fault
+from dynconnect.plugins.locate import PluginError
+from dynconnect.plugins.places import did_you_mean, place_of
+from dynconnect.plugins.shapes import declaration, kind_of, shape_faults
 from dynconnect.plugins.threads import threaded
 from dynconnect.rpc.handler import Handler
 from dynconnect.schema.finding import Finding, nearest
 from dynconnect.schema.method import Method
 from dynconnect.schema.schema import Schema
 
+# Where a word begins: each capital, one after another too, so GetURL is get_u_r_l.
 _CAPITAL = re.compile(r"(?<!^)(?=[A-Z])")
 # connectrpc also keeps clear of two built-ins (protoc-gen-connect-python, generator.go).
 _RESERVED = frozenset({*keyword.kwlist, "bytes", "str"})
+
+# Stands for an instance where one is asked for and not used.
+_ANYONE = SimpleNamespace()
 
 Provided = Mapping[str, object]
 """What constructors may ask for, by parameter name."""
@@ -62,11 +66,8 @@ def bind(schema: Schema, plugins: Plugins, provided: Provided = MappingProxyType
     for found in plugins.found:
         binder.add(found)
     binder.check_constructors(provided)
-    if not binder.findings:
-        bound = binder.bound(provided)
-    if binder.findings:
-        raise PluginError(dict.fromkeys(binder.findings))
-    return bound
+    binder.raise_findings()
+    return binder.bound(provided)
 
 
 def python_name(rpc: str) -> str:
@@ -77,7 +78,14 @@ def python_name(rpc: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Claim:
-    """One handler before there is an instance to call it on."""
+    """A handler that fits a method by name.
+
+    Attributes:
+        handler: what would be called, so without ``self``; of a class it is good for looking at only.
+        owner: the class whose instance has it; None for a function.
+        attribute: its name in there.
+        where: ``path:line`` of its definition.
+    """
 
     method: Method
     handler: Handler
@@ -87,18 +95,36 @@ class _Claim:
 
     @property
     def name(self) -> str:
+        """What a person calls it."""
         return f"{self.owner.__name__}.{self.attribute}" if self.owner else self.attribute
+
+    def hint(self) -> str:
+        """How its author would begin it."""
+        name = self.attribute.rpartition(".")[2]
+        return declaration(self.method, name, "self, " if self.owner else "")
 
 
 class _Binder:
+    """Collects what claims to be a handler, and all that is wrong with it.
+
+    Nothing of a plugin is called until everything fits: a class that opens a database has no way to
+    close it when the generation is refused for something else.
+    """
+
     def __init__(self, schema: Schema, plugins: Plugins) -> None:
-        self.findings = list(plugins.findings)
         self._schema = schema
         self._space = plugins.space
+        self._findings = list(plugins.findings)
         self._classes: dict[type, Found] = {}
         self._claims: dict[str, _Claim] = {}
 
+    def raise_findings(self) -> None:
+        """Raise what was found so far, if anything, each finding once."""
+        if self._findings:
+            raise PluginError(dict.fromkeys(self._findings))
+
     def add(self, found: Found) -> None:
+        """Take in one marked object."""
         match found.mark.kind:
             case "service":
                 self._add_class(found)
@@ -106,28 +132,28 @@ class _Binder:
                 self._add_function(found)
             case "interceptor":
                 wrong = interceptor_fault(found)
-                self.findings += [] if wrong is None else [wrong]
+                self._findings += [] if wrong is None else [wrong]
 
     def check_constructors(self, provided: Provided) -> None:
+        """Find the parameters that would stay without a value."""
         for cls, found in self._classes.items():
-            for parameter in _required(cls):
-                if parameter not in provided:
-                    what = f"{cls.__name__}() needs {parameter!r}, and nothing provides it"
-                    close = nearest(parameter, provided)
-                    hint = f"did you mean {close}?" if close else "give the parameter a default"
-                    where = place_of(vars(cls).get("__init__")) or found.where
-                    self.findings.append(Finding(where, what, hint))
+            where = place_of(vars(cls).get("__init__")) or found.where
+            for parameter in (name for name in _required(cls) if name not in provided):
+                what = f"{cls.__name__}() needs {parameter!r}, and nothing provides it"
+                hint = did_you_mean(parameter, provided) or "give the parameter a default"
+                self._find(where, what, hint)
 
     def bound(self, provided: Provided) -> dict[str, Bound]:
+        """Make the instances, and ask them for their handlers."""
         instances = {cls: self._instance(cls, found, provided) for cls, found in self._classes.items()}
+        self.raise_findings()
         bound = {}
         for path, claim in self._claims.items():
             handler = claim.handler
             if claim.owner is not None:
-                # Asked of the instance, so that static and class methods and partials come out right.
-                handler = getattr(instances[claim.owner], claim.attribute, claim.handler)
-            kind = kind_of(claim.handler)
-            handler = threaded(claim.method, handler) if kind.blocks else handler
+                handler = getattr(instances[claim.owner], claim.attribute)
+            if kind_of(handler).blocks:
+                handler = threaded(claim.method, handler)
             bound[path] = Bound(handler, claim.where, claim.name)
         return bound
 
@@ -136,47 +162,34 @@ class _Binder:
         try:
             return cls(**wanted)
         except (Exception, SystemExit) as error:  # noqa: BLE001  whatever a plugin raises becomes a finding
-            self.findings.append(fault(error, self._space, found.where))
+            self._findings.append(fault(error, self._space, found.where))
             return None
 
     def _add_class(self, found: Found) -> None:
         cls, service = found.value, found.mark.target
-        assert isinstance(cls, type)  # noqa: S101  @service marks nothing else
-        if service not in self._schema.services:
+        methods = self._schema.services.get(service)
+        if methods is None:
             self._unknown_service(found, service)
             return
+        assert isinstance(cls, type)  # noqa: S101  @service marks nothing else
         self._classes[cls] = found
-        methods = self._schema.services[service]
         spellings = _spellings(methods)
         for attribute, raw in _public(cls):
-            self._add_attribute(found, cls, attribute, raw, spellings)
-
-    def _add_attribute(
-        self, found: Found, cls: type, attribute: str, raw: object, spellings: Mapping[str, Sequence[Method]]
-    ) -> None:
-        where = place_of(raw) or found.where
-        name = f"{cls.__name__}.{attribute}"
-        called = _as_called(raw, cls)
-        match spellings.get(attribute, ()):
-            case [method] if called is not None:
-                self._claim(_Claim(method, called, cls, attribute, where))
-            case [method]:
-                what = f"{name} has the name of {method.full_name}, but is not callable"
-                self.findings.append(Finding(where, what, declaration(method, attribute, "self, ")))
-            case []:
-                if called is not None and not isinstance(called, type):
-                    self._unknown_method(where, name, found.mark.target, attribute, spellings)
-            case several:
-                what = f"{name} may be {' or '.join(method.name for method in several)}"
-                self.findings.append(Finding(where, what, "use the RPC's own name"))
-
-    def _unknown_method(
-        self, where: str, name: str, service: str, attribute: str, spellings: Mapping[str, Sequence[Method]]
-    ) -> None:
-        close = nearest(attribute, spellings)
-        hint = f"did you mean {close}? " if close else ""
-        hint += f"A helper is named _{attribute}" if close else f"if it is a helper, name it _{attribute}"
-        self.findings.append(Finding(where, f"{name} is no RPC of {service}", hint))
+            meant = spellings.get(attribute, ())
+            called = _as_called(raw, cls)
+            where = place_of(raw) or found.where
+            name = f"{cls.__name__}.{attribute}"
+            if len(meant) > 1:
+                what = f"{name} may be {' or '.join(method.name for method in meant)}"
+                self._find(where, what, "use the RPC's own name")
+            elif meant and called is not None:
+                self._claim(_Claim(meant[0], called, cls, attribute, where))
+            elif meant:
+                what = f"{name} has the name of {meant[0].full_name}, but is not callable"
+                self._find(where, what, declaration(meant[0], attribute, "self, "))
+            # A class in a class is a value as good as any: an exception, a type of message.
+            elif called is not None and not isinstance(called, type):
+                self._find(where, f"{name} is no RPC of {service}", _other_method(attribute, spellings))
 
     def _add_function(self, found: Found) -> None:
         service, _, name = found.mark.target.partition("/")
@@ -184,42 +197,38 @@ class _Binder:
         if methods is None:
             self._unknown_service(found, service)
             return
-        method = next((method for method in methods if method.name == name), None)
-        if method is None:
-            close = nearest(name, [method.name for method in methods])
-            hint = (
-                f"did you mean {service}/{close}?" if close else _list_of([method.name for method in methods])
-            )
-            self.findings.append(Finding(found.where, f"{service} has no RPC {name}", hint))
+        known = {method.name: method for method in methods}
+        if name not in known:
+            hint = did_you_mean(name, known, f"{service}/") or _list_of(list(known))
+            self._find(found.where, f"{service} has no RPC {name}", hint)
             return
         assert callable(found.value)  # noqa: S101  @rpc marks nothing else
         attribute = getattr(found.value, "__qualname__", found.mark.target)
         where = place_of(found.value) or found.where
-        self._claim(_Claim(method, found.value, None, attribute, where))
+        self._claim(_Claim(known[name], found.value, None, attribute, where))
 
     def _unknown_service(self, found: Found, service: str) -> None:
         if found.installed:
             return
         names = list(self._schema.services)
-        last = service.rpartition(".")[2]
-        same = [name for name in names if name.rpartition(".")[2] == last]
+        # The name in another package is nearer than any other spelling.
+        same = [name for name in names if name.rpartition(".")[2] == service.rpartition(".")[2]]
         close = same[0] if len(same) == 1 else nearest(service, names)
         hint = f"did you mean {close}?" if close else _list_of(names)
-        self.findings.append(Finding(found.where, f"there is no service {service} in the schema", hint))
+        self._find(found.where, f"there is no service {service} in the schema", hint)
 
     def _claim(self, claim: _Claim) -> None:
-        wrong = shape_fault(claim.method, claim.handler)
-        if wrong is not None:
-            what, hint = wrong
-            hint = hint or declaration(
-                claim.method, claim.attribute.rpartition(".")[2], "self, " if claim.owner else ""
-            )
-            self.findings.append(Finding(claim.where, what, hint))
+        """Enter *claim*, unless the method has a handler, and say what does not fit."""
+        for what, hint in shape_faults(claim.method, claim.handler):
+            self._find(claim.where, what, hint or claim.hint())
         other = self._claims.setdefault(claim.method.path, claim)
-        if other is not claim and other.handler is not claim.handler:
+        # One function under both its names is fine, but not in two classes: they have two instances.
+        if other is not claim and (other.owner is not claim.owner or other.handler != claim.handler):
             what = f"{claim.method.full_name} is bound twice: here by {claim.name}"
-            what += f" and at {other.where} by {other.name}"
-            self.findings.append(Finding(claim.where, what, "keep one of them"))
+            self._find(claim.where, f"{what} and at {other.where} by {other.name}", "keep one of them")
+
+    def _find(self, where: str, what: str, hint: str) -> None:
+        self._findings.append(Finding(where, what, hint))
 
 
 def _spellings(methods: Sequence[Method]) -> Mapping[str, Sequence[Method]]:
@@ -239,20 +248,21 @@ def _public(cls: type) -> Iterator[tuple[str, object]]:
     return ((name, value) for name, value in found.items() if not name.startswith("_"))
 
 
-def _as_called(raw: object, cls: type) -> Callable[..., Any] | None:  # Any: a handler of any shape
-    """*raw* as an instance of *cls* would give it out, without an instance; None if it cannot be called."""
-    if isinstance(raw, (classmethod, functools.partialmethod, staticmethod)):
-        bound: Callable[..., Any] = raw.__get__(object(), cls)
-        return bound
-    if inspect.isfunction(raw):
-        return functools.partial(raw, None)
-    return raw if callable(raw) else None
+def _as_called(raw: object, cls: type) -> Handler | None:
+    """*raw* as an instance of *cls* gives it out, told without an instance; None if it cannot be called."""
+    # Properties are not callable, so no property is read here.
+    if not callable(raw) and not isinstance(raw, (classmethod, functools.partialmethod)):
+        return None
+    bind_to: Handler | None = getattr(type(raw), "__get__", None)
+    called = raw if bind_to is None else bind_to(raw, _ANYONE, cls)
+    return called if callable(called) else None
 
 
 def _parameters(cls: type) -> Mapping[str, inspect.Parameter]:
+    """The parameters of the constructor of *cls*, without ``self``."""
     try:
         return inspect.signature(cls).parameters
-    except (TypeError, ValueError):  # made by C code
+    except ValueError:  # made by C code, which tells nothing
         return {}
 
 
@@ -266,11 +276,15 @@ def _required(cls: type) -> list[str]:
     ]
 
 
+def _other_method(attribute: str, spellings: Mapping[str, object]) -> str:
+    """What the author of a public *attribute* that binds nothing may have meant."""
+    hint = did_you_mean(attribute, spellings)
+    return f"{hint} A helper is named _{attribute}" if hint else f"if it is a helper, name it _{attribute}"
+
+
 def _list_of(names: Sequence[str]) -> str:
     """*names* as a hint, as far as a person reads."""
-    shown = ", ".join(names[:5])
-    return (
-        f"there is {shown}" + (f" and {len(names) - 5} more" if len(names) > 5 else "")
-        if names
-        else "there is none"
-    )
+    if not names:
+        return "there is none"
+    more = f" and {len(names) - 5} more" if len(names) > 5 else ""
+    return f"there is {', '.join(names[:5])}{more}"

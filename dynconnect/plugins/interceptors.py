@@ -6,8 +6,9 @@ import functools
 import inspect
 from collections.abc import Sequence
 
-from dynconnect.plugins.discovery import Found, PluginError, Plugins
+from dynconnect.plugins.discovery import Found, Plugins
 from dynconnect.plugins.faults import fault
+from dynconnect.plugins.locate import PluginError
 from dynconnect.plugins.places import place_of
 from dynconnect.plugins.shapes import Kind, kind_of
 from dynconnect.rpc.handler import Interceptor, Stream

@@ -10,14 +10,18 @@ import inspect
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal, TypeVar
+from typing import Literal, TypeVar
+
+# Also because `dynconnect.rpc` is both that package and the marker below: a package is put into its
+# parent when it is first imported, and a later import would put it over the marker.
+from dynconnect.rpc.handler import Handler
 
 _ATTRIBUTE = "__dynconnect__"
 _SERVICE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
 _RPC = re.compile(rf"{_SERVICE.pattern}/[A-Za-z_]\w*")
 
 C = TypeVar("C", bound=type)
-F = TypeVar("F", bound=Callable[..., Any])  # Any: a handler has four shapes, checked at load
+F = TypeVar("F", bound=Handler)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,12 +1,20 @@
-"""Where things stand, as findings name it."""
+"""The words of findings: where something stands, and what may have been meant."""
 
 from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from types import CodeType, TracebackType
+
+from dynconnect.schema.finding import nearest
+
+
+def did_you_mean(name: str, candidates: Iterable[str], prefix: str = "") -> str:
+    """The hint that names the candidate nearest to *name*, after *prefix*; empty if none is near."""
+    close = nearest(name, candidates)
+    return f"did you mean {prefix}{close}?" if close else ""
 
 
 def shown(path: str | Path) -> str:
@@ -35,7 +43,10 @@ def innermost(value: object) -> object:
 def place_of(value: object) -> str | None:
     """``path:line`` of the definition of *value*; None if it has no source."""
     code = getattr(innermost(value), "__code__", None)
-    return f"{shown(code.co_filename)}:{code.co_firstlineno}" if isinstance(code, CodeType) else None
+    # What dataclasses and the like compile is in "<string>".
+    if not isinstance(code, CodeType) or code.co_filename.startswith("<"):
+        return None
+    return f"{shown(code.co_filename)}:{code.co_firstlineno}"
 
 
 def own_frame(traceback: TracebackType | None, files: Collection[str]) -> tuple[str, int] | None:

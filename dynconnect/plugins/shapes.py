@@ -7,6 +7,7 @@ import inspect
 from collections.abc import Iterator
 from enum import Enum
 
+from dynconnect.plugins.places import innermost
 from dynconnect.rpc.context import MethodInfo
 
 
@@ -38,12 +39,12 @@ def kind_of(handler: object) -> Kind:
     return next((kind for kind in map(_kind, _layers(handler)) if kind is not Kind.PLAIN), Kind.PLAIN)
 
 
-def shape_fault(method: MethodInfo, handler: object) -> tuple[str, str] | None:
-    """What is wrong with *handler* as the handler of *method*, and what to do; None if it fits.
+def shape_faults(method: MethodInfo, handler: object) -> Iterator[tuple[str, str]]:
+    """Everything that is wrong with *handler* as the handler of *method*, each with what to do.
 
     *handler* is what would be called, so without ``self``.
     """
-    return _kind_fault(method, handler) or _arity_fault(method, handler)
+    yield from filter(None, (_kind_fault(method, handler), _arity_fault(method, handler)))
 
 
 def declaration(method: MethodInfo, name: str, parameters: str = "") -> str:
@@ -68,16 +69,26 @@ def _kind_fault(method: MethodInfo, handler: object) -> tuple[str, str] | None:
 
 
 def _arity_fault(method: MethodInfo, handler: object) -> tuple[str, str] | None:
+    wanted = f"({_request(method)}, ctx)"
     try:
         signature = inspect.signature(handler)  # type: ignore[arg-type]  # callable, its caller knows
-    except (TypeError, ValueError):  # built in, without a signature
+    except ValueError:
+        # Built in, without a signature; or a method that has not even a place for self.
+        inner = innermost(handler)
+        taken = inspect.signature(inner) if inspect.isfunction(inner) else None
+    else:
+        taken = None if _takes_two(signature) else signature
+    if taken is None:
         return None
+    return f"{method.full_name} calls its handler with {wanted}, but it takes {taken}", ""
+
+
+def _takes_two(signature: inspect.Signature) -> bool:
     try:
         signature.bind(None, None)
     except TypeError:
-        wanted = f"({_request(method)}, ctx)"
-        return f"{method.full_name} calls its handler with {wanted}, but it takes {signature}", ""
-    return None
+        return False
+    return True
 
 
 def _request(method: MethodInfo) -> str:

@@ -86,7 +86,7 @@ class _Thread:
         step = self._step
         if step is not None and not step.cancel() and not step.done():
             # Where it runs, as no other thread can close a generator meanwhile.
-            step.add_done_callback(lambda _: self._end())
+            step.add_done_callback(self._end)
         elif inspect.isgenerator(self.responses) and self.responses.gi_frame is not None:
             await self.run(self.responses.close)
 
@@ -119,13 +119,16 @@ class _Thread:
         else:
             demand.set_result(request)
 
-    def _end(self) -> None:
-        """Close the responses after a step that nobody waits for, in its thread."""
+    def _end(self, step: Future[Any]) -> None:
+        """Finish, in its thread, what *step* has left after its call was over."""
+        error = step.exception()
         if inspect.isgenerator(self.responses):
             try:
                 self._variables.run(self.responses.close)
-            except Exception:
-                log.exception("a handler failed after its call was over")
+            except Exception as closing:  # noqa: BLE001  there is nobody left to raise it to
+                error = closing
+        if error is not None and not isinstance(error, ConnectError):
+            log.error("a handler failed after its call was over", exc_info=error)
 
     def _wake_up(self) -> None:
         # The loop may be gone when a step ends late, and nobody waits then.
