@@ -12,7 +12,7 @@ from typing import Protocol as Interface
 
 from dynconnect.rpc.errors import ConnectError
 from dynconnect.rpc.limits import Limits
-from dynconnect.rpc.metadata import Metadata
+from dynconnect.rpc.metadata import Metadata, Pairs
 from dynconnect.wire.compression import Compression
 from dynconnect.wire.events import Event, Request
 
@@ -35,6 +35,23 @@ class Offer:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "names", ", ".join(self.compressions))
+
+
+@dataclass(frozen=True, slots=True)
+class CallOptions:
+    """What a client may say about a call.
+
+    Attributes:
+        timeout: seconds that the server is told it has; no clock runs here.
+        metadata: leading metadata; reserved names are dropped.
+        compress: what requests are packed with; None is nothing.
+        no_side_effects: whether the method only reads, so that Connect may ask by GET.
+    """
+
+    timeout: float | None = None
+    metadata: Mapping[str, str] | Pairs = ()
+    compress: Compression | None = None
+    no_side_effects: bool = False
 
 
 class Exchange(Interface):
@@ -81,19 +98,31 @@ class Call(Interface):
     """One call as the client side of a protocol sees it: the mirror of `Exchange`.
 
     Send `request`, then what `send` returns; feed every event of the answer to `receive`. After
-    `End`, `error` is the outcome.
+    `End`, `error` is the outcome. An answer that breaks the protocol sets it at once, and what
+    follows is ignored. How many messages a method may have is for the caller to check.
     """
 
     request: Request
+    """The head. Where the client sends one message, it is complete only after `send`: Connect may put
+    that message, and what it is packed with, into the head."""
     error: ConnectError | None
     response_headers: Metadata
+    """All headers of the answer."""
     response_trailers: Metadata
+    """Trailing metadata, complete after `End`."""
 
     def send(self, message: bytes) -> bytes:
-        """The bytes of one more message."""
+        """The bytes of one more message.
+
+        Raises:
+            ConnectError: RESOURCE_EXHAUSTED if *message* is over the limit of what is sent.
+        """
 
     def receive(self, event: Event) -> Iterator[bytes]:
-        """Take one event of the answer; yield the messages it completes."""
+        """Take one event of the answer; yield the messages it completes.
+
+        Exhaust it before the next event.
+        """
 
 
 class Protocol(Interface):
@@ -109,3 +138,10 @@ class Protocol(Interface):
 
     def open(self, request: Request, codec: str, *, streaming: bool) -> Exchange:
         """The server's side of the call that *request* begins."""
+
+    def call(self, path: str, codec: str, options: CallOptions, *, streaming: bool) -> Call:
+        """The client's side of a call to *path*, ``/package.Service/Method``.
+
+        Raises:
+            ConnectError: INTERNAL if HTTP can't carry the metadata in *options*.
+        """

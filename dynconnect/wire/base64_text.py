@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import base64
 import binascii
+from collections.abc import Iterator, Sequence
 
 from dynconnect.rpc.code import Code
 from dynconnect.rpc.errors import ConnectError
+from dynconnect.wire.base import Exchange
+from dynconnect.wire.events import Data, Event
 
 _GROUP = 4
 
@@ -47,3 +50,41 @@ def _decode(data: bytes) -> bytes:
         return b"".join(base64.b64decode(group, validate=True) for group in groups)
     except binascii.Error as exc:
         raise ConnectError(Code.INVALID_ARGUMENT, f"protocol error: the body is not base64: {exc}") from exc
+
+
+class TextExchange:
+    """A gRPC-Web exchange with base64 around its answers, and around its requests if *text_in*."""
+
+    def __init__(self, inner: Exchange, *, text_in: bool) -> None:
+        self._inner = inner
+        self._decoder = Decoder() if text_in else None
+        self.codec = inner.codec
+        self.timeout: float | None = None
+        self.response_headers = inner.response_headers
+        self.response_trailers = inner.response_trailers
+
+    def start(self) -> None:
+        self._inner.start()
+        self.timeout = self._inner.timeout
+
+    def receive(self, data: bytes) -> Iterator[bytes]:
+        return self._inner.receive(data if self._decoder is None else self._decoder.feed(data))
+
+    def receive_end(self) -> Iterator[bytes]:
+        if self._decoder is not None:
+            yield from self._inner.receive(self._decoder.close())
+        yield from self._inner.receive_end()
+
+    def head(self) -> Sequence[Event]:
+        return self._inner.head()
+
+    def send(self, message: bytes) -> Sequence[Event]:
+        return _as_text(self._inner.send(message))
+
+    def end(self, error: ConnectError | None) -> Sequence[Event]:
+        return _as_text(self._inner.end(error))
+
+
+def _as_text(events: Sequence[Event]) -> Sequence[Event]:
+    """*events* with each piece of the body encoded on its own, padding included."""
+    return [Data(base64.b64encode(event.data)) if isinstance(event, Data) else event for event in events]

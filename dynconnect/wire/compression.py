@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from functools import lru_cache
+from itertools import takewhile
 from typing import Protocol
 
 from dynconnect.rpc.code import Code
@@ -48,8 +49,8 @@ def negotiate(
 ) -> tuple[Compression | None, Compression | None]:
     """The request's compression and the response's; None stands for identity.
 
-    The response's is the first that the client accepts and *known* has. ``identity`` is passed over
-    like any other name that is not in *known*: gRPC's C core puts it first in every list.
+    The response's is the first that the client accepts and we have; that may be ``identity``, which
+    gRPC's C core puts first in every list.
 
     Args:
         known: compressions by lower-case name.
@@ -83,6 +84,7 @@ _EXCLUDED = re.compile(r";\s*q\s*=\s*0(\.0*)?\s*(;|$)")
 # The same few strings come with every call; the bound is for clients that make up new ones.
 @lru_cache(maxsize=64)
 def _names(accepted: str) -> tuple[str, ...]:
-    """The encodings in *accepted*, in its order. Weights do not reorder them, but 0 excludes."""
+    """The encodings in *accepted* up to identity. Weights do not reorder them, but 0 excludes."""
     parts = [part for part in accepted.lower().split(",") if not _EXCLUDED.search(part)]
-    return tuple(part.partition(";")[0].strip() for part in parts)
+    names = (part.partition(";")[0].strip() for part in parts)
+    return tuple(takewhile(lambda name: name != IDENTITY, names))

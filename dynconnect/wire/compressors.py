@@ -72,10 +72,9 @@ class Zlib:
             if not feed:
                 feed = data[at : at + _FEED_BYTES]
                 at += len(feed)
-            piece = inflater.decompress(feed, _STEP_BYTES)
-            if not feed and not piece:
+            if not feed:  # even if there is more to come out: the checksum is not
                 raise _ends_early(self.name)
-            yield piece
+            yield inflater.decompress(feed, _STEP_BYTES)
         return data[at - len(inflater.unused_data) :]
 
 

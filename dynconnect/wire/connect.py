@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from dynconnect.wire.base import Exchange, Offer
+from dynconnect.wire.base import Call, CallOptions, Exchange, Offer
+from dynconnect.wire.connect_call import StreamCall, UnaryCall
 from dynconnect.wire.connect_common import STREAM, UNARY
 from dynconnect.wire.connect_stream import StreamExchange
 from dynconnect.wire.connect_unary import GetExchange, UnaryExchange
@@ -34,3 +35,8 @@ class Connect:
         if request.method == "GET":
             return GetExchange(self._offer, request, codec)
         return UnaryExchange(self._offer, request, codec)
+
+    def call(self, path: str, codec: str, options: CallOptions, *, streaming: bool) -> Call:
+        """The call of a stream, or of a unary method by POST or GET."""
+        kind = StreamCall if streaming else UnaryCall
+        return kind(self._offer, path, codec, options)

@@ -7,15 +7,19 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 
 from dynconnect.rpc.code import Code
 from dynconnect.rpc.errors import ConnectError, ErrorDetail
 
 UNARY = "application/"
 STREAM = "application/connect+"
+ERROR_TYPE = "application/json"
+"""Of the errors of unary calls, whatever their codec."""
 
 _MAX_TIMEOUT_DIGITS = 10
+_MAX_TIMEOUT = 10**_MAX_TIMEOUT_DIGITS - 1
 
 
 def parse_timeout(value: str) -> float | None:
@@ -29,6 +33,11 @@ def parse_timeout(value: str) -> float | None:
     if not (value.isascii() and value.isdecimal() and len(value) <= _MAX_TIMEOUT_DIGITS):
         raise ConnectError(Code.INVALID_ARGUMENT, f"protocol error: invalid connect-timeout-ms {value!r}")
     return int(value) / 1000
+
+
+def encode_timeout(seconds: float) -> str:
+    """*seconds* as a ``connect-timeout-ms``, at most the ten digits that it may have."""
+    return str(int(min(max(0.0, seconds * 1000), _MAX_TIMEOUT)))
 
 
 def check_version(where: str, value: str, known: str, *, required: bool) -> None:
@@ -65,15 +74,20 @@ def read_error(value: object, otherwise: Code) -> ConnectError:
         return ConnectError(otherwise)
     details = value.get("details")
     return ConnectError(
-        Code.from_name(str(value.get("code", "")), otherwise),
-        str(value.get("message", "")),
-        [_read_detail(detail) for detail in details] if isinstance(details, list) else (),
+        Code.from_name(str(value.get("code")), otherwise),
+        str(value.get("message") or ""),
+        _read_details(details) if isinstance(details, list) else (),
     )
 
 
-def _read_detail(value: Mapping[str, str]) -> ErrorDetail:
-    text = value["value"]
-    return ErrorDetail(value["type"], base64.b64decode(text + "=" * (-len(text) % 4)))
+def _read_details(values: list[object]) -> Iterator[ErrorDetail]:
+    """Those of *values* that are details; the others are not worth an error of their own."""
+    for value in values:
+        match value:
+            case {"type": str(type_), "value": str(text), **rest}:
+                with suppress(ValueError):
+                    data = base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
+                    yield ErrorDetail(type_, data, rest.get("debug"))
 
 
 def to_json(value: Mapping[str, object]) -> bytes:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from dynconnect.rpc.code import Code
 from dynconnect.rpc.errors import ConnectError
 from dynconnect.rpc.metadata import Metadata
 from dynconnect.wire import compression, envelope
@@ -47,7 +46,7 @@ class StreamExchange:
     def receive(self, data: bytes) -> Iterator[bytes]:
         for frame in self._frames.read(data):
             if frame.flags:
-                raise ConnectError(Code.INTERNAL, f"protocol error: invalid envelope flags {frame.flags:08b}")
+                raise envelope.invalid_flags(frame.flags)
             yield frame.data
 
     def receive_end(self) -> Iterator[bytes]:

@@ -14,14 +14,18 @@ from dynconnect.rpc.code import Code
 from dynconnect.rpc.errors import ConnectError
 from dynconnect.rpc.metadata import Metadata
 from dynconnect.wire import compression
+from dynconnect.wire.bare import Bare
 from dynconnect.wire.base import Offer
-from dynconnect.wire.compression import Compression
-from dynconnect.wire.connect_common import UNARY, check_version, error_json, parse_timeout, to_json
-from dynconnect.wire.envelope import check_sent, compressed_max_bytes
+from dynconnect.wire.connect_common import (
+    ERROR_TYPE,
+    UNARY,
+    check_version,
+    error_json,
+    parse_timeout,
+    to_json,
+)
 from dynconnect.wire.events import Data, End, Event, Headers, Request, Response
 from dynconnect.wire.headers import outgoing
-
-_ERROR_TYPE = "application/json"
 
 
 class UnaryExchange:
@@ -34,16 +38,14 @@ class UnaryExchange:
         self.response_trailers = Metadata()
         self._offer = offer
         self._request = request
-        self._body = bytearray()
-        self._answer: bytes | None = None
-        self._decompress: Compression | None = None
-        self._compress: Compression | None = None
+        self._body = Bare(offer.limits)
+        self._answer: tuple[bytes, str] = b"", ""
 
     def start(self) -> None:
         headers = self._request.headers
         self._check_version()
         self.timeout = parse_timeout(headers.get("connect-timeout-ms", ""))
-        self._decompress, self._compress = compression.negotiate(
+        self._body.decompress, self._body.compress = compression.negotiate(
             self._offer.compressions, self._sent_encoding(), headers.get("accept-encoding")
         )
 
@@ -56,41 +58,28 @@ class UnaryExchange:
         return self._request.headers.get("content-encoding", "")
 
     def receive(self, data: bytes) -> Iterator[bytes]:
-        limit = self._offer.limits.read_max_bytes
-        held = limit if self._decompress is None else compressed_max_bytes(limit)
-        if len(self._body) + len(data) > held:
-            self._body.clear()
-            raise ConnectError(Code.RESOURCE_EXHAUSTED, f"message is larger than the limit of {limit} bytes")
-        self._body += data
+        self._body.feed(data)
         return iter(())
 
     def receive_end(self) -> Iterator[bytes]:
-        yield self._unpack(bytes(self._body))
-
-    def _unpack(self, data: bytes) -> bytes:
-        # A body of no bytes is a message of no bytes, whatever its encoding is called.
-        if self._decompress is None or not data:
-            return data
-        return self._decompress.decompress(data, self._offer.limits.read_max_bytes)
+        yield self._body.read()
 
     def head(self) -> Sequence[Event]:
         return ()
 
     def send(self, message: bytes) -> Sequence[Event]:
-        check_sent(message, self._offer.limits)
-        self._answer = message
+        self._answer = self._body.write(message)
         return ()
 
     def end(self, error: ConnectError | None) -> Sequence[Event]:
         metadata = self._metadata(error)
         if error is not None:
             data = to_json(error_json(error))
-            return self._reply(error.code.http_status, (("content-type", _ERROR_TYPE),), metadata, data)
-        data = self._answer or b""
+            return self._reply(error.code.http_status, (("content-type", ERROR_TYPE),), metadata, data)
+        data, encoding = self._answer
         headers: Headers = (("content-type", UNARY + self.codec),)
-        if self._compress is not None and len(data) >= self._offer.limits.compress_min_bytes:
-            data = self._compress.compress(data)
-            headers += (("content-encoding", self._compress.name),)
+        if encoding:
+            headers += (("content-encoding", encoding),)
         return self._reply(200, headers, metadata, data)
 
     def _metadata(self, error: ConnectError | None) -> Headers:
@@ -129,7 +118,7 @@ class GetExchange(UnaryExchange):
         return iter(())
 
     def receive_end(self) -> Iterator[bytes]:
-        yield self._unpack(self._message())
+        yield self._body.unpack(self._message())
 
     def _message(self) -> bytes:
         message = self._query.get("message")

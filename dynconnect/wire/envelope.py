@@ -34,6 +34,11 @@ def encode(flags: int, data: bytes) -> bytes:
     return _PREFIX.pack(flags, len(data)) + data
 
 
+def invalid_flags(flags: int) -> ConnectError:
+    """The error of an envelope whose *flags* mean nothing in its place."""
+    return ConnectError(Code.INTERNAL, f"protocol error: invalid envelope flags {flags:08b}")
+
+
 def compressed_max_bytes(max_bytes: int) -> int:
     """The most that a message of *max_bytes* can take on the wire, compressed.
 

@@ -5,16 +5,15 @@ Sources: gRPC over HTTP/2 (PROTOCOL-HTTP2.md); gRPC-Web (PROTOCOL-WEB.md).
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from dynconnect.rpc.code import Code
 from dynconnect.rpc.errors import ConnectError
 from dynconnect.rpc.metadata import Metadata
 from dynconnect.wire import compression, envelope, status
-from dynconnect.wire.base import Exchange, Offer
-from dynconnect.wire.base64_text import Decoder
+from dynconnect.wire.base import Call, CallOptions, Exchange, Offer
+from dynconnect.wire.base64_text import TextExchange
 from dynconnect.wire.events import Data, End, Event, Headers, Request, Response
+from dynconnect.wire.grpc_call import Dialect, GrpcCall
 from dynconnect.wire.headers import outgoing
 
 TRAILERS = 0b1000_0000
@@ -23,6 +22,9 @@ TRAILERS = 0b1000_0000
 _GRPC = "application/grpc"
 _WEB = "application/grpc-web"
 _WEB_TEXT = "application/grpc-web-text"
+_HTTP2 = Dialect(_GRPC, 0, ("te", "trailers"))
+_BINARY = Dialect(_WEB, TRAILERS, ("x-grpc-web", "1"))
+_TEXT = Dialect(_WEB_TEXT, TRAILERS, ("x-grpc-web", "1"), text=True)
 
 
 class Grpc:
@@ -42,15 +44,25 @@ class Grpc:
         """The exchange; it is the same for all shapes."""
         return GrpcExchange(self._offer, request, codec, f"{_GRPC}+{codec}", _in_trailers)
 
+    def call(self, path: str, codec: str, options: CallOptions, *, streaming: bool) -> Call:  # noqa: ARG002
+        """The call; it is the same for all shapes."""
+        return GrpcCall(_HTTP2, self._offer, path, codec, options)
+
 
 class GrpcWeb:
-    """gRPC-Web: any HTTP version, the outcome in the last frame of the body."""
+    """gRPC-Web: any HTTP version, the outcome in the last frame of the body.
+
+    Args:
+        offer: see `Offer`.
+        text: whether its calls wrap their bodies in base64; as a server it follows each client.
+    """
 
     name = "grpcweb"
     needs_trailers = False
 
-    def __init__(self, offer: Offer) -> None:
+    def __init__(self, offer: Offer, *, text: bool = False) -> None:
         self._offer = offer
+        self._dialect = _TEXT if text else _BINARY
 
     def content_types(self, codecs: Sequence[str], *, streaming: bool) -> Mapping[str, str]:  # noqa: ARG002
         """``application/grpc-web`` and ``application/grpc-web-text``, bare or with a codec."""
@@ -63,6 +75,10 @@ class GrpcWeb:
         kind = f"{_WEB_TEXT if text_out else _WEB}+{codec}"
         exchange = GrpcExchange(self._offer, request, codec, kind, _in_body)
         return TextExchange(exchange, text_in=text_in) if text_out else exchange
+
+    def call(self, path: str, codec: str, options: CallOptions, *, streaming: bool) -> Call:  # noqa: ARG002
+        """The call; it is the same for all shapes."""
+        return GrpcCall(self._dialect, self._offer, path, codec, options)
 
 
 def _with_codecs(kind: str, codecs: Sequence[str]) -> dict[str, str]:
@@ -129,7 +145,7 @@ class GrpcExchange:
     def receive(self, data: bytes) -> Iterator[bytes]:
         for frame in self._frames.read(data):
             if frame.flags:
-                raise ConnectError(Code.INTERNAL, f"protocol error: invalid envelope flags {frame.flags:08b}")
+                raise envelope.invalid_flags(frame.flags)
             yield frame.data
 
     def receive_end(self) -> Iterator[bytes]:
@@ -159,41 +175,3 @@ class GrpcExchange:
         if error is not None:
             trailers += outgoing(error.metadata)
         return (*self.head(), *self._write_outcome(trailers))
-
-
-class TextExchange:
-    """A gRPC-Web exchange with base64 around its answers, and around its requests if *text_in*."""
-
-    def __init__(self, inner: GrpcExchange, *, text_in: bool) -> None:
-        self._inner = inner
-        self._decoder = Decoder() if text_in else None
-        self.codec = inner.codec
-        self.timeout: float | None = None
-        self.response_headers = inner.response_headers
-        self.response_trailers = inner.response_trailers
-
-    def start(self) -> None:
-        self._inner.start()
-        self.timeout = self._inner.timeout
-
-    def receive(self, data: bytes) -> Iterator[bytes]:
-        return self._inner.receive(data if self._decoder is None else self._decoder.feed(data))
-
-    def receive_end(self) -> Iterator[bytes]:
-        if self._decoder is not None:
-            yield from self._inner.receive(self._decoder.close())
-        yield from self._inner.receive_end()
-
-    def head(self) -> Sequence[Event]:
-        return self._inner.head()
-
-    def send(self, message: bytes) -> Sequence[Event]:
-        return _as_text(self._inner.send(message))
-
-    def end(self, error: ConnectError | None) -> Sequence[Event]:
-        return _as_text(self._inner.end(error))
-
-
-def _as_text(events: Sequence[Event]) -> Sequence[Event]:
-    """*events* with each piece of the body encoded on its own, padding included."""
-    return [Data(base64.b64encode(event.data)) if isinstance(event, Data) else event for event in events]

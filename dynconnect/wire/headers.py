@@ -60,11 +60,16 @@ def outgoing(metadata: Metadata, *, reserved_prefix: str = ":") -> Headers:
         raise ConnectError(Code.INTERNAL, f"metadata {bad[0]!r} has a name or a value that HTTP can't carry")
     prefixes = (*_RESERVED_PREFIXES, reserved_prefix)
     return tuple(
-        # HTTP has no such blanks (RFC 9110, 5.5), and some servers kill a call that sends them.
-        (name, value.strip(" \t").rstrip("=" if name.endswith("-bin") else ""))
+        (name, _trimmed(name, value))
         for name, value in pairs
         if name not in _RESERVED and not name.startswith(prefixes)
     )
+
+
+def _trimmed(name: str, value: str) -> str:
+    # Blanks round a value are none of it (RFC 9110, 5.5), and some servers kill a call that sends them.
+    value = value.strip(" \t")
+    return value.rstrip("=") if name.endswith("-bin") else value
 
 
 def _can_be_carried(name: str, value: object) -> bool:

@@ -16,8 +16,11 @@ from dynconnect.wire.events import Headers
 
 _UNITS = {"H": 3600.0, "M": 60.0, "S": 1.0, "m": 1e-3, "u": 1e-6, "n": 1e-9}
 _MAX_TIMEOUT_DIGITS = 8
+_MAX_TIMEOUT = 10**_MAX_TIMEOUT_DIGITS - 1
+_MAX_STATUS_DIGITS = 9
 _PLAIN = frozenset(range(0x20, 0x7F)) - {ord("%")}
 _TYPE_PREFIX = "type.googleapis.com/"
+_OUTCOME = frozenset({"grpc-status", "grpc-message", "grpc-status-details-bin"})
 _OK: Headers = (("grpc-status", "0"),)
 
 
@@ -39,17 +42,17 @@ def parse_timeout(value: str) -> float | None:
 def encode_timeout(seconds: float) -> str:
     """*seconds* as a ``grpc-timeout``, in the finest unit that fits eight digits."""
     for unit in ("n", "u", "m", "S", "M"):
-        count = int(max(0.0, seconds) / _UNITS[unit])
-        if count < 10**_MAX_TIMEOUT_DIGITS:
-            return f"{count}{unit}"
-    return f"{int(seconds / _UNITS['H'])}H"
+        count = max(0.0, seconds) / _UNITS[unit]
+        if count <= _MAX_TIMEOUT:
+            return f"{int(count)}{unit}"
+    return f"{int(min(seconds / _UNITS['H'], _MAX_TIMEOUT))}H"
 
 
 def percent_encode(message: str) -> str:
     """*message* in the ASCII that ``grpc-message`` allows."""
     data = message.encode("utf-8", "replace")
     if _PLAIN.issuperset(data):
-        return message
+        return data.decode()
     # Not urllib's quote: the specification leaves everything printable but "%" as it is.
     return "".join(chr(byte) if byte in _PLAIN else f"%{byte:02X}" for byte in data)
 
@@ -89,10 +92,15 @@ def read_outcome(trailers: Metadata) -> ConnectError | None:
         return None
     if not value:
         return ConnectError(Code.INTERNAL, "protocol error: the answer has no grpc-status")
-    known = value.isascii() and value.isdecimal()
+    known = value.isascii() and value.isdecimal() and len(value) <= _MAX_STATUS_DIGITS
     code = Code.from_number(int(value)) if known else Code.UNKNOWN
     message = percent_decode(trailers.get("grpc-message", ""))
     return ConnectError(code, message, _read_details(trailers))
+
+
+def without_outcome(trailers: Metadata) -> Metadata:
+    """The trailing metadata among *trailers*: what `outcome` did not put there."""
+    return Metadata(pair for pair in trailers.allitems() if pair[0] not in _OUTCOME)
 
 
 def _read_details(trailers: Metadata) -> list[ErrorDetail]:
