@@ -22,7 +22,7 @@ from dynconnect.server.routing import Router
 from dynconnect.wire.base import Offer
 from dynconnect.wire.choose import Choice, Chooser
 from dynconnect.wire.compression import Compression, available
-from dynconnect.wire.events import End, Event, Request, Response
+from dynconnect.wire.events import Data, End, Event, Request, Response
 
 EARLY_RESPONSE = "dynconnect.early_response"
 """The extension of a server that copes with answers which come before their request has ended."""
@@ -55,7 +55,7 @@ class Server:
         http1_bidi: bool = True,
     ) -> None:
         self.generations = Generations(generation)
-        self._fallback = fallback or not_found
+        self._fallback = fallback
         self._limits = limits or Limits()
         known = available() if compressions is None else compressions
         offer = Offer(self._limits, known, require_version=require_connect_protocol_version)
@@ -65,8 +65,12 @@ class Server:
         """Answer one request; lifespan and WebSockets are the fallback's."""
         if scope["type"] == "http":
             await self._http(scope, receive, send)
-        else:
+        elif self._fallback is not None:
             await self._fallback(scope, receive, send)
+        elif scope["type"] == "lifespan":
+            await _lifespan(receive, send)
+        else:
+            await send({"type": "websocket.close", "code": 1000})
 
     def wrap(self, app: App) -> Server:
         """This server with *app* behind it: ``quart_app.asgi_app = server.wrap(quart_app.asgi_app)``."""
@@ -78,14 +82,16 @@ class Server:
         routes = self.generations.current.routes
         extensions = scope.get("extensions") or {}
         match = self._router.match(routes, request, trailers=_TRAILERS in extensions)
-        if match is None:
+        if match is None and self._fallback is not None:
             return await self._fallback(scope, receive, send)
         call = _Call(receive, send, self._limits, drains=EARLY_RESPONSE not in extensions)
+        if match is None:
+            return await call.refuse(_not_found(request))
         if isinstance(match, Response):
-            return await call.run(call.answer((match, End())))
+            return await call.refuse((match, End()))
         call.answer.trailers = match.choice.protocol.needs_trailers
         if match.route is None:
-            return await call.run(call.answer(_no_such_method(match.choice, request)))
+            return await call.refuse(_no_such_method(match.choice, request))
         generation = self.generations.enter()
         try:
             await call.run(_serve(generation, match.route, match.choice, request, scope, call))
@@ -119,6 +125,17 @@ def _no_such_method(choice: Choice, request: Request) -> Sequence[Event]:
     return exchange.end(ConnectError(Code.UNIMPLEMENTED, f"there is no method {request.path}"))
 
 
+def _not_found(request: Request) -> Sequence[Event]:
+    """404 in words, for a server without a fallback.
+
+    Not as an RPC: by Connect's rules a client then sees ``unimplemented``, and not ``not_found``.
+    """
+    text = f"there is no method {request.path}; a method's path is /package.Service/Method\n".encode()
+    length = str(len(text))
+    head = Response(404, (("content-type", "text/plain; charset=utf-8"), ("content-length", length)))
+    return (head, End()) if request.method == "HEAD" else (head, Data(text), End())
+
+
 def load(schema: Sequence[str], plugins: Sequence[str] = ()) -> Server:
     """A server of these descriptor sets (files, globs, folders) and plugins (files, folders, modules).
 
@@ -132,18 +149,19 @@ class _Call:
     """The task of one request, cancelled when its client goes."""
 
     def __init__(self, receive: Receive, send: Send, limits: Limits, *, drains: bool) -> None:
-        task = asyncio.current_task()
-        assert task is not None  # noqa: S101  ASGI applications run in tasks
-        self._task = task
-        self.body = Body(receive, limits, on_disconnect=task.cancel)
-        self.answer = Answer(send, self.body, drains=drains)
+        self.body = Body(receive, limits)
+        self.answer = Answer(send, self.body, limits, drains=drains)
+
+    async def refuse(self, events: Sequence[Event]) -> None:
+        """Answer with *events* what is no call."""
+        await self.run(self.answer.finish(events, None))
 
     async def run(self, serving: Coroutine[None, None, None]) -> None:
         try:
             await serving
         except asyncio.CancelledError:
             # Ours, because the client has gone, ends here; the server's goes on to the server.
-            if not self.body.disconnected or self._task.uncancel():
+            if not self.body.disconnected or self.body.scope.cancelled_by_others:
                 raise
         finally:
             await self.body.close()
@@ -154,7 +172,7 @@ def _request(scope: Scope) -> Request:
     raw = scope.get("raw_path") or scope["path"].encode()
     return Request(
         method=scope["method"],
-        path=raw.decode("latin-1").removeprefix(scope.get("root_path", "")),
+        path=raw.decode("latin-1").removeprefix(scope.get("root_path", "").rstrip("/")),
         headers=Metadata.of_lower(
             [(name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]]
         ),
@@ -169,22 +187,6 @@ def _address(pair: tuple[str, int | None] | None) -> str | None:
         return None
     host, port = pair
     return host if port is None else f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-
-
-async def not_found(scope: Scope, receive: Receive, send: Send) -> None:
-    """The fallback of a server that has none: 404 in words.
-
-    Not as an RPC: by Connect's rules a client then sees ``unimplemented``, and not ``not_found``.
-    """
-    if scope["type"] == "lifespan":
-        return await _lifespan(receive, send)
-    if scope["type"] == "websocket":
-        return await send({"type": "websocket.close", "code": 1000})
-    text = f"there is no method {scope['path']}; a method's path is /package.Service/Method\n".encode()
-    headers = [(b"content-type", b"text/plain; charset=utf-8"), (b"content-length", b"%d" % len(text))]
-    await send({"type": "http.response.start", "status": 404, "headers": headers})
-    await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else text})
-    return None
 
 
 async def _lifespan(receive: Receive, send: Send) -> None:

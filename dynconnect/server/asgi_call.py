@@ -6,13 +6,15 @@ Source: ASGI HTTP specification 2.4, and its extension "HTTP Trailers".
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from contextlib import suppress
 from functools import lru_cache
-from typing import Any, TypeAlias
+from typing import Any, NoReturn, TypeAlias
 
 from dynconnect.rpc.limits import Limits
+from dynconnect.server.cancel_scope import CancelScope
 from dynconnect.wire.events import Data, End, Event, Headers, Response
 
 # Any: ASGI defines its messages as dictionaries of what each type of message holds.
@@ -21,6 +23,8 @@ Message: TypeAlias = MutableMapping[str, Any]
 Receive: TypeAlias = Callable[[], Awaitable[Message]]
 Send: TypeAlias = Callable[[Message], Awaitable[None]]
 App: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+log = logging.getLogger(__name__)
 
 
 class Body:
@@ -34,22 +38,23 @@ class Body:
     Args:
         receive: the server's.
         limits: how much is read ahead, and how much is read and dropped.
-        on_disconnect: called once, when the client has gone.
     """
 
-    def __init__(self, receive: Receive, limits: Limits, on_disconnect: Callable[[], object]) -> None:
+    def __init__(self, receive: Receive, limits: Limits) -> None:
         self._receive = receive
         self._limits = limits
-        self._on_disconnect = on_disconnect
         self._loop = asyncio.get_running_loop()
         self._chunks: deque[bytes] = deque()
         self._held = 0
         self._ended = False
         self._dropping = False
+        self._closed = False
         self._receiving = False
         self._pump: asyncio.Task[None] | None = None
         self._waiters: list[asyncio.Future[None]] = []
         self.disconnected = False
+        self.scope = CancelScope()
+        """Cancels the call when its client has gone."""
         self._watch_soon = self._loop.call_soon(self._watch)
 
     async def read(self) -> bytes | None:
@@ -62,15 +67,18 @@ class Body:
                 return chunk
             if self._ended:
                 return None
+            if self.disconnected:
+                await self.lose()
             if self._pump is None and not self._receiving:
                 await self._receive_here()
             else:
                 await self._change()
 
     async def drain(self) -> None:
-        """From now on read and drop; wait for the end of the body, within the limits."""
+        """From now on read and drop; wait for the end of the body, within the limits of one call."""
+        waits = not (self._dropping or self._ended or self.disconnected)
         self._drop()
-        if self._ended or self.disconnected:
+        if not waits:
             return
         self._watch()
         with suppress(TimeoutError):
@@ -79,49 +87,57 @@ class Body:
                     await self._change()
 
     async def close(self) -> None:
-        """The call is over: receive no more."""
+        """The call is over: receive no more. Whoever still reads finds the end."""
+        self._closed = self._ended = True
+        self._drop()
         self._watch_soon.cancel()
         if self._pump is not None:
             self._pump.cancel()
             await asyncio.wait([self._pump])
 
-    def client_gone(self) -> None:
-        """Say once that the client has gone."""
-        if not self.disconnected:
+    async def lose(self) -> NoReturn:
+        """The client has gone. Raises CancelledError, again and again for who swallows it."""
+        self._client_gone()
+        await asyncio.sleep(0)  # here if this very task has just been cancelled
+        raise asyncio.CancelledError
+
+    def _client_gone(self) -> None:
+        if not (self.disconnected or self._closed):
             self.disconnected = True
             self._wake()
-            self._on_disconnect()
+            self.scope.cancel()
 
     def _watch(self) -> None:
         """Let a task receive, unless the call does so itself at the moment."""
-        if self._pump is None and not self._receiving and not self.disconnected:
+        if self._pump is None and not (self._receiving or self.disconnected or self._closed):
             self._pump = self._loop.create_task(self._receive_all())
 
     async def _receive_here(self) -> None:
         self._receiving = True
         try:
-            self._take(await self._receive())
+            await self._receive_one()
         finally:
             self._receiving = False
             self._watch_soon.cancel()
             self._watch_soon = self._loop.call_soon(self._watch)
-        if self.disconnected:
-            await self._loop.create_future()  # until the cancellation arrives
 
     async def _receive_all(self) -> None:
         while not self.disconnected:
-            try:
-                message = await self._receive()
-            except Exception:  # noqa: BLE001  servers differ in what they raise; all mean the same
-                return self.client_gone()
-            self._take(message)
+            await self._receive_one()
             while self._held > self._limits.buffer_max_bytes and not self._dropping:
                 await self._change()
-        return None
+
+    async def _receive_one(self) -> None:
+        try:
+            message = await self._receive()
+        except Exception as exc:  # noqa: BLE001  servers differ in what they raise; all mean the same
+            log.debug("receiving failed: %r", exc)
+            return self._client_gone()
+        return self._take(message)
 
     def _take(self, message: Message) -> None:
         if message["type"] == "http.disconnect":
-            return self.client_gone()
+            return self._client_gone()
         data = message.get("body", b"")
         if data:
             self._held += len(data)
@@ -161,14 +177,16 @@ class Answer:
     Args:
         send: the server's.
         body: the request's, read to its end before an answer that leaves it unread is complete.
+        limits: how long the client may take to read an outcome that is late.
         drains: False if the server copes with an answer that comes before its request has ended.
     """
 
-    def __init__(self, send: Send, body: Body, *, drains: bool) -> None:
+    def __init__(self, send: Send, body: Body, limits: Limits, *, drains: bool) -> None:
         self.trailers = False
         """Whether the answer ends in HTTP trailers."""
         self._send = send
         self._body = body
+        self._write_timeout = limits.write_timeout
         self._drains = drains
         self._torn = False
 
@@ -190,8 +208,18 @@ class Answer:
             await self._piece(piece, more=True)
         return None
 
+    async def finish(self, events: Sequence[Event], seconds: float | None) -> None:
+        """Send *events*, the outcome, to a caller that waits *seconds* more; None is for ever.
+
+        The limits grant it some time beyond that. What has not been read then never will be.
+        """
+        if self._torn:
+            return
+        with self._body.scope.within(None if seconds is None else seconds + self._write_timeout):
+            await self(events)
+
     async def _start(self, status: int, headers: Headers) -> None:
-        if status >= 300 and self._drains:
+        if self._drains and status >= 300:
             await self._body.drain()
         await self._pass_on(
             {
@@ -213,17 +241,21 @@ class Answer:
         await self._pass_on({"type": "http.response.body", "body": data, "more_body": more})
 
     async def _pass_on(self, message: Message) -> None:
+        if self._body.disconnected:
+            await self._body.lose()
         if self._torn:
-            # A deadline cut a piece in two. Nothing that follows would be understood: leaving the
-            # answer unfinished makes the server reset it.
-            return
-        self._torn = True
+            raise BrokenPipeError("the answer is broken off: sending a part of it was cancelled")
+        passed = False
         try:
             await self._send(message)
-        except Exception:  # noqa: BLE001  servers differ in what they raise; all mean the same
-            self._body.client_gone()
-            await asyncio.get_running_loop().create_future()  # until the cancellation arrives
-        self._torn = False
+            passed = True
+        except Exception as exc:  # noqa: BLE001  servers differ in what they raise; all mean the same
+            log.debug("sending failed: %r", exc)
+            await self._body.lose()
+        finally:
+            # A deadline, say, has cut this message in two. What follows would not be understood: the
+            # answer stays unfinished, and the server resets it.
+            self._torn = self._torn or not passed
 
 
 @lru_cache(maxsize=1024)

@@ -15,6 +15,7 @@ from dynconnect.rpc.code import Code
 from dynconnect.rpc.context import Context
 from dynconnect.rpc.errors import ConnectError
 from dynconnect.schema.codec import Codec
+from dynconnect.server.cancel_scope import CancelScope
 from dynconnect.wire.base import Exchange
 from dynconnect.wire.events import Event
 
@@ -29,7 +30,12 @@ _A_YEAR = 366 * 24 * 3600.0
 
 
 class Body(Interface):
-    """The body of a request."""
+    """The body of a request, and the news that its client has gone."""
+
+    scope: CancelScope
+    """What cancels the call then."""
+    disconnected: bool
+    """Whether it has come."""
 
     async def read(self) -> bytes | None:
         """The next piece; None once it has ended."""
@@ -40,6 +46,9 @@ class Answer(Interface):
 
     async def __call__(self, events: Sequence[Event]) -> None:
         """Send *events*, now."""
+
+    async def finish(self, events: Sequence[Event], seconds: float | None) -> None:
+        """Send *events*, the outcome, to a caller that waits *seconds* more; None is for ever."""
 
 
 async def serve(
@@ -54,10 +63,15 @@ async def serve(
     try:
         await _converse(generation, route, context, exchange, body, answer)
     except ConnectError as exc:
-        error = generation.schema.pack(exc)
+        error = generation.schema.pack(exc) if _is_sound(exc) else _hide(exc, context)
+    except asyncio.CancelledError as exc:
+        if body.disconnected or body.scope.cancelled_by_others:
+            raise
+        # The handler awaited something else that was: its client would wait for ever.
+        error = _hide(exc, context)
     except Exception as exc:  # noqa: BLE001  the one gate: whatever else a handler raises ends here
         error = _hide(exc, context)
-    await answer(_outcome(exchange, error))
+    await answer.finish(_outcome(exchange, error), _seconds_left(context))
     if log.isEnabledFor(logging.DEBUG):
         code = "ok" if error is None else error.code.value
         spent = (time.perf_counter() - began) * 1000
@@ -71,22 +85,25 @@ async def _converse(
 ) -> None:
     exchange.start()
     codec = generation.schema.codecs[exchange.codec]
-    timeout = exchange.timeout
-    context.start_deadline(timeout)
-    requests = _Requests(exchange, codec, route.method.input, body)
-    # A timer set a year ahead would change nothing, and some event loops refuse longer ones.
-    if timeout is None or timeout > _A_YEAR:
-        return await _respond(route, context, exchange, codec, requests, answer)
-    expired = ConnectError(Code.DEADLINE_EXCEEDED, "the deadline passed")
-    if timeout <= 0:
-        raise expired
-    try:
-        async with asyncio.timeout(timeout) as deadline:
+    context.start_deadline(exchange.timeout)
+    timeout = _seconds_left(context)
+    expired = timeout is not None and timeout <= 0
+    if not expired:
+        requests = _Requests(exchange, codec, route.method.input, body)
+        with body.scope.within(timeout):
             await _respond(route, context, exchange, codec, requests, answer)
-    except TimeoutError:
-        if not deadline.expired():
-            raise
-        raise expired from None
+        expired = body.scope.expired
+    if expired:
+        raise ConnectError(Code.DEADLINE_EXCEEDED, "the deadline passed")
+
+
+def _seconds_left(context: Context) -> float | None:
+    """The time until the deadline; None if there is none, or none to set a timer for.
+
+    A timer a year ahead would change nothing, and some event loops refuse longer ones.
+    """
+    left = context.timeout_ms
+    return None if left is None or left > _A_YEAR * 1000 else left / 1000
 
 
 async def _respond(
@@ -133,28 +150,34 @@ class _Requests:
         return self
 
     async def __anext__(self) -> Any:  # Any: as above
-        while True:
-            data = self._next()
-            if data is not None:
-                return self._codec.decode(data, self._input)
+        try:
+            data = await self._next()
+        except ConnectError:
+            self._ended = True  # what follows a broken frame means nothing
+            raise
+        if data is None:
+            raise StopAsyncIteration
+        return self._codec.decode(data, self._input)
+
+    async def _next(self) -> bytes | None:
+        while (data := next(self._messages, None)) is None:
             if self._ended:
-                raise StopAsyncIteration
+                return None
             chunk = await self._body.read()
             if chunk is None:
                 self._ended = True
                 self._messages = self._exchange.receive_end()
             else:
                 self._messages = self._exchange.receive(chunk)
-
-    def _next(self) -> bytes | None:
-        try:
-            return next(self._messages, None)
-        except ConnectError:
-            self._ended = True  # what follows a broken frame means nothing
-            raise
+        return data
 
 
-def _hide(exc: Exception, context: Context) -> ConnectError:
+def _is_sound(error: ConnectError) -> bool:
+    """Whether *error* can be written: not all handlers that raise one run a type checker."""
+    return isinstance(error.code, Code) and isinstance(error.message, str)
+
+
+def _hide(exc: BaseException, context: Context) -> ConnectError:
     """What the peer may know of *exc*; the rest goes to the log."""
     log.error("%s failed [%s]", context.method.full_name, context.id, exc_info=exc)
     return ConnectError(Code.UNKNOWN, FAILED, metadata={ERROR_ID: context.id})

@@ -52,7 +52,8 @@ class Router:
             found = chosen
         if found is None:
             return None
-        old = request.http_version.startswith("1")
+        # What we don't know is treated as HTTP/1.1, which promises least.
+        old = not request.http_version.startswith(("2", "3"))
         if found.protocol.needs_trailers and (old or not trailers):
             return Response(505, _EMPTY)
         if route is not None and old and _is_bidi(route) and not self._http1_bidi:

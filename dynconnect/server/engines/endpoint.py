@@ -10,10 +10,10 @@ import errno
 import os
 import socket
 import ssl
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Self
+from typing import Any, Self, TypeAlias
 
 from dynconnect.schema.finding import Finding, FindingsError
 from dynconnect.server.engines import tls
@@ -33,19 +33,22 @@ _REASONS = {
 }
 
 
+# Any: a socket address has two members or four, as its family has it.
+_Address: TypeAlias = tuple[Any, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """Open sockets that listen, with what is spoken on them. Leaving its context closes them."""
+    """Open sockets that listen, with what is spoken on them. Leaving its context closes them.
+
+    Attributes:
+        port: of all its sockets; the real one if 0 was asked for.
+    """
 
     settings: Settings
+    port: int
     sockets: tuple[socket.socket, ...]
     tls: ssl.SSLContext | None
-
-    @property
-    def port(self) -> int:
-        """The port of all its sockets, the real one if 0 was asked for."""
-        port: int = self.sockets[0].getsockname()[1]
-        return port
 
     @property
     def url(self) -> str:
@@ -56,8 +59,7 @@ class Endpoint:
 
     def close(self) -> None:
         """Stop listening."""
-        for sock in self.sockets:
-            sock.close()
+        _close(self.sockets)
 
     def __enter__(self) -> Self:
         return self
@@ -85,21 +87,23 @@ def open_endpoint(settings: Settings) -> Endpoint:
         sockets = _listen(settings)
     except OSError as exc:
         findings.append(_explain(exc, settings))
-    endpoint = Endpoint(settings, sockets, context)
     if findings:
-        endpoint.close()
+        _close(sockets)
         raise StartError(findings)
-    return endpoint
+    return Endpoint(settings, sockets[0].getsockname()[1], sockets, context)
 
 
 def _listen(settings: Settings) -> tuple[socket.socket, ...]:
     """A socket for each address of the host; all have the port of the first."""
     sockets: list[socket.socket] = []
     port = settings.port
+    addresses = _addresses(settings.host)
     try:
-        for family, address in _addresses(settings.host):
+        for family, address in addresses:
             try:
-                sock = _listen_at(family, (address, port), settings)
+                sock = _listen_at(
+                    family, (address[0], port, *address[2:]), settings, alone=len(addresses) == 1
+                )
             except OSError as exc:
                 # A name may have an address of a family that is switched off here.
                 if sockets and exc.errno in (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT):
@@ -108,34 +112,41 @@ def _listen(settings: Settings) -> tuple[socket.socket, ...]:
             sockets.append(sock)
             port = sock.getsockname()[1]
     except OSError:
-        for sock in sockets:
-            sock.close()
+        _close(sockets)
         raise
     return tuple(sockets)
 
 
-def _addresses(host: str) -> Sequence[tuple[int, str]]:
+def _addresses(host: str) -> list[tuple[int, _Address]]:
     """The families and addresses of *host*, IPv4 first: its address is what most clients try."""
-    found = socket.getaddrinfo(host or None, None, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-    pairs = {(int(family), str(address[0])) for family, _, _, _, address in found}
-    return sorted(pairs, key=lambda pair: (pair[0] != socket.AF_INET, pair[1]))
+    found = socket.getaddrinfo(host or None, 0, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    pairs = dict.fromkeys((int(family), address) for family, _, _, _, address in found)
+    return sorted(pairs, key=lambda pair: pair[0] != socket.AF_INET)
 
 
-def _listen_at(family: int, address: tuple[str, int], settings: Settings) -> socket.socket:
-    sock = socket.socket(family, socket.SOCK_STREAM)
+def _listen_at(family: int, address: _Address, settings: Settings, *, alone: bool) -> socket.socket:
+    # Named outright: asyncio switches Nagle's algorithm off only for sockets that say they are TCP,
+    # and with it on, an answer of two small writes waits 40 ms.
+    sock = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         if os.name == "posix":
             # So that a restart need not wait for old connections. Elsewhere it would share the port.
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        # Small frames must not wait for acknowledgements; accepted connections inherit this.
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        sock.setblocking(False)
+        if family == socket.AF_INET6:
+            # "::" alone takes IPv4 as well; beside a socket for IPv4 it must not.
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, not alone)
+        sock.settimeout(0)
         sock.bind(address)
         sock.listen(settings.backlog)
     except OSError:
         sock.close()
         raise
     return sock
+
+
+def _close(sockets: Iterable[socket.socket]) -> None:
+    for sock in sockets:
+        sock.close()
 
 
 def _explain(exc: OSError, settings: Settings) -> Finding:

@@ -1,0 +1,108 @@
+"""What is served, for people: services, methods, shapes, and what binds them.
+
+It goes to stderr, with the log: whoever redirects the output of `serve` gets results, and there are
+none.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from importlib.metadata import version
+
+from rich.console import Console
+from rich.text import Text
+
+from dynconnect.cli import curl
+from dynconnect.live.generation import Generation, Route
+from dynconnect.server.engines.endpoint import Endpoint
+
+MAX_METHODS = 20
+"""With more methods than this the banner has one line for each service,"""
+MAX_SERVICES = 20
+"""and with more services than this it says how many there are besides."""
+
+_SHAPES = {
+    (False, False): "unary",
+    (True, False): "client stream",
+    (False, True): "server stream",
+    (True, True): "bidi stream",
+}
+
+
+def show(generation: Generation, endpoint: Endpoint) -> None:
+    """Print to stderr what *generation* serves at *endpoint*, and how to try it."""
+    console = _console(stderr=True)
+    console.print(Text.assemble(("dynconnect", "bold"), f" {version('dynconnect')}"))
+    console.print()
+    long = len(generation.routes) > MAX_METHODS
+    for line in _services(generation) if long else methods(generation):
+        console.print(line)
+    console.print()
+    transports = "HTTP/1.1 and HTTP/2" if endpoint.tls is None else "HTTP/1.1 and HTTP/2 with TLS"
+    console.print(
+        Text.assemble((endpoint.url, "bold cyan"), f"  Connect, gRPC and gRPC-Web over {transports}")
+    )
+    command = curl.line(generation.routes.values(), endpoint)
+    if command is not None:
+        console.print()
+        console.print(Text(f"  {command}"))
+    console.print()
+
+
+def summary(generation: Generation) -> None:
+    """Print to stdout what *generation* holds: where its files are from, and every method."""
+    console = _console(stderr=False)
+    origins = Counter(generation.schema.origins.values())
+    for origin, files in origins.items():
+        console.print(f"{origin}: {_count(files, 'file')}")
+    console.print()
+    for line in methods(generation):
+        console.print(line)
+    console.print()
+    routes = generation.routes.values()
+    bound = sum(route.bound_by is not None for route in routes)
+    console.print(
+        f"{_count(len(generation.schema.services), 'service')}, {_count(len(routes), 'method')}: "
+        f"{bound} bound, {len(routes) - bound} unimplemented"
+    )
+
+
+def methods(generation: Generation) -> Iterator[Text]:
+    """A line for each service and each method in it."""
+    routes = generation.routes.values()
+    widths = (max((len(route.method.name) for route in routes), default=0), max(map(len, _SHAPES.values())))
+    for name, found in generation.schema.services.items():
+        yield Text(name, "bold")
+        for method in found:
+            yield _method(generation.routes[method.path], widths)
+
+
+def _method(route: Route, widths: tuple[int, int]) -> Text:
+    method = route.method
+    shape = _SHAPES[method.client_streaming, method.server_streaming]
+    left = f"  {method.name:{widths[0]}}  {shape:{widths[1]}}  "
+    if route.bound_by is None:
+        return Text(f"{left}unimplemented", "dim")
+    return Text.assemble(left, (route.bound_by, "green"))
+
+
+def _services(generation: Generation) -> Iterator[Text]:
+    """A line for each service, but not too many of them."""
+    services = list(generation.schema.services.items())
+    width = max(len(name) for name, _ in services[:MAX_SERVICES])
+    for name, found in services[:MAX_SERVICES]:
+        bound = sum(generation.routes[method.path].bound_by is not None for method in found)
+        yield Text(f"{name:{width}}  {_count(len(found), 'method')}, {bound} bound", "" if bound else "dim")
+    if rest := len(services) - MAX_SERVICES:
+        yield Text(f"and {_count(rest, 'service')} more")
+    yield Text("`dynconnect check` lists every method", "dim")
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def _console(*, stderr: bool) -> Console:
+    # Never cut or wrapped: lines are to be copied, and read by programs too.
+    return Console(stderr=stderr, soft_wrap=True, highlight=False, markup=False, emoji=False)

@@ -1,0 +1,15 @@
+"""Arguments and options that several commands share."""
+
+from __future__ import annotations
+
+import click
+
+schema_argument = click.argument("schema", nargs=-1, required=True, metavar="SCHEMA...")
+
+plugins_option = click.option(
+    "--plugins", multiple=True, metavar="PATH", help="Plugin file, folder or module; repeatable."
+)
+
+traceback_option = click.option(
+    "--traceback", is_flag=True, help="Show the tracebacks of plugins that fail to load."
+)

@@ -1,0 +1,27 @@
+"""How a refusal looks: every finding as one block of where, what, and what to do."""
+
+from __future__ import annotations
+
+import click
+
+from dynconnect.schema.finding import Finding, FindingsError
+
+BAD_INPUT = 2
+"""The exit code for what its user can mend; click uses it for a misspelt option."""
+
+
+def show(error: FindingsError) -> None:
+    """Print what *error* found to stderr."""
+    for finding in error.findings:
+        _block(finding)
+    if len(error.findings) > 1:
+        click.secho(f"{len(error.findings)} errors", fg="red", err=True)
+
+
+def _block(finding: Finding) -> None:
+    label = click.style("error:", fg="red", bold=True)
+    click.echo(f"{label} {click.style(finding.where, bold=True)}", err=True)
+    for line in finding.what.splitlines():
+        click.echo(f"    {line}", err=True)
+    if finding.hint:
+        click.echo(f"    {click.style('hint:', fg='cyan')} {finding.hint}", err=True)

@@ -1,0 +1,115 @@
+"""The process round a server: its event loop, its signals, and an end that is certain to come."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import ssl
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any
+from typing import Protocol as Interface
+
+from dynconnect.server.asgi_call import App
+from dynconnect.server.engines.endpoint import Endpoint
+
+log = logging.getLogger(__name__)
+
+END_TIMEOUT = 3.0
+"""Seconds from the end of the drain to the end of the process, whatever still runs in it."""
+
+
+class Engine(Interface):
+    """Runs an application at an endpoint: the `serve` of a module in this folder."""
+
+    async def __call__(
+        self, app: App, endpoint: Endpoint, *, on_ready: Callable[[], object], stop: Callable[[], Any]
+    ) -> None:
+        """Serve until *stop* returns."""
+
+
+def run(engine: Engine, app: App, endpoint: Endpoint, *, on_ready: Callable[[], object]) -> None:
+    """Serve *app* in this process until SIGINT or SIGTERM; a second one ends the process at once."""
+    with asyncio.Runner(loop_factory=loop_factory()) as runner:
+        runner.run(_until_signalled(engine, app, endpoint, on_ready))
+
+
+def loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """The event loop of uvloop where that is installed, else None for asyncio's own."""
+    try:
+        import uvloop
+    except ImportError:
+        return None
+    factory: Callable[[], asyncio.AbstractEventLoop] = uvloop.new_event_loop
+    return factory
+
+
+async def _until_signalled(
+    engine: Engine, app: App, endpoint: Endpoint, on_ready: Callable[[], object]
+) -> None:
+    loop = asyncio.get_running_loop()
+    loop.set_exception_handler(_report)
+    stop = asyncio.Event()
+
+    def begin_stop() -> None:
+        _end_within(endpoint.settings.drain + END_TIMEOUT)
+        loop.call_soon_threadsafe(stop.set)
+
+    with _on_signal(begin_stop):
+        await engine(app, endpoint, on_ready=on_ready, stop=stop.wait)
+
+
+@contextmanager
+def _on_signal(callback: Callable[[], None]) -> Iterator[None]:
+    """Call *callback* at the first SIGINT or SIGTERM; the second one does what the system does by default.
+
+    Not the loop's add_signal_handler: that one is deaf while a handler holds up the loop, and then
+    there would be no second signal either.
+    """
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+
+    def handle(_number: int, _frame: FrameType | None) -> None:
+        for number in before:
+            signal.signal(number, signal.SIG_DFL)
+        callback()
+
+    for number in before:
+        signal.signal(number, handle)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            if signal.getsignal(number) is handle:
+                signal.signal(number, handler)
+
+
+def _end_within(seconds: float) -> None:
+    """End the process in *seconds*, unless it ends before.
+
+    Threads can't be cancelled, and a coroutine may swallow its cancellation: without this either of
+    them would keep a stopped server alive.
+    """
+
+    def end() -> None:
+        log.warning("something still runs in a handler: the process ends without it")
+        logging.shutdown()
+        sys.stdout.flush()
+        os._exit(0)
+
+    timer = threading.Timer(seconds, end)
+    timer.daemon = True
+    timer.start()
+
+
+def _report(_loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:  # Any: asyncio's own
+    """Log what no task was there to catch; a connection that breaks is no news."""
+    exc = context.get("exception")
+    if isinstance(exc, ConnectionError | TimeoutError | ssl.SSLError):
+        log.debug("a connection broke: %s", exc)
+    else:
+        log.error("%s", context["message"], exc_info=exc)

@@ -1,0 +1,473 @@
+"""The two ways of one call, against a server and a client in memory."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from types import SimpleNamespace
+
+import pytest
+from support.asgi import TRAILERS, Request
+from support.clock import settle, virtual_time
+
+from dynconnect.rpc.limits import Limits
+from dynconnect.server.asgi_call import Answer, Body
+from dynconnect.server.cancel_scope import CancelScope
+from dynconnect.wire.events import Data, End, Response
+
+LIMITS = Limits(buffer_max_bytes=35, drain_max_bytes=100, drain_timeout=2.0, write_timeout=5.0)
+HEAD = Response(200, (("content-type", "text/x"),))
+
+
+@pytest.fixture(autouse=True)
+async def clock():
+    with virtual_time() as clock:
+        yield clock
+
+
+@pytest.fixture
+def client():
+    return Request(None, {})
+
+
+def new_body(receive):
+    """A body; its `gone` notes when the call is told that the client has gone."""
+    body = Body(receive, LIMITS)
+    body.gone = []
+    cancel = body.scope.cancel
+    body.scope = SimpleNamespace(cancel=lambda: (body.gone.append(True), cancel()), within=body.scope.within)
+    return body
+
+
+@pytest.fixture
+async def body(client):
+    body = new_body(client.receive)
+    yield body
+    await body.close()
+    assert asyncio.all_tasks() == {asyncio.current_task()}, "T7"
+
+
+@pytest.fixture
+def answer(client, body):
+    return Answer(client.send, body, LIMITS, drains=True)
+
+
+@pytest.fixture
+def eager(client, body):
+    """The answer on a server that copes with early ones."""
+    return Answer(client.send, body, LIMITS, drains=False)
+
+
+# The request's body.
+
+
+async def test_pieces_come_in_order_and_then_the_end_for_ever(client, body):
+    client.push(b"a").push(b"").push(b"bc").end(b"d")
+    assert [await body.read() for _ in range(5)] == [b"a", b"bc", b"d", None, None]
+
+
+async def test_a_message_may_leave_out_what_is_empty():
+    async def receive():
+        return {"type": "http.request"}
+
+    body = new_body(receive)
+    assert await body.read() is None
+    await body.close()
+
+
+async def test_a1_a_call_that_never_waits_needs_no_task(client):
+    client.push(b"a").end(b"b")
+    before = asyncio.all_tasks()
+    body = new_body(client.receive)
+    assert [await body.read() for _ in range(3)] == [b"a", b"b", None]
+    assert asyncio.all_tasks() == before
+    await body.close()
+    await settle()
+    assert asyncio.all_tasks() == before
+
+
+async def test_a1_a_call_that_waits_for_its_client_needs_no_task(client):
+    async def call():
+        body = new_body(client.receive)
+        try:
+            return await body.read()
+        finally:
+            await body.close()
+
+    calling = asyncio.ensure_future(call())
+    await client.until(lambda: client.asking)
+    await settle()
+    assert asyncio.all_tasks() == {asyncio.current_task(), calling}
+    client.push(b"a")
+    assert await calling == b"a"
+
+
+async def test_a1_while_the_call_waits_for_something_else_a_task_receives(client, body):
+    await client.until(lambda: client.asking)
+    client.push(b"a").end(b"b")
+    await client.until(lambda: client.taken == 2)
+    await client.until(lambda: client.asking)  # for the news that the client has gone
+    assert [await body.read() for _ in range(3)] == [b"a", b"b", None]
+
+
+async def test_a1_the_task_takes_over_after_the_call_has_read(client, body):
+    client.push(b"a")
+    assert await body.read() == b"a"
+    await client.until(lambda: client.asking)
+    client.disconnect()
+    await settle()
+    assert body.gone == [True]
+
+
+async def test_a2_a_call_that_does_not_read_buffers_so_much_and_no_more(client, body):
+    for _ in range(10):
+        client.push(b"x" * 10)
+    await settle()
+    assert client.taken == 40, "the first piece above 35 bytes, and then no other"
+    assert not client.asking
+
+
+async def test_a2_reading_makes_room_for_more(client, body):
+    for _ in range(10):
+        client.push(b"x" * 10)
+    await settle()
+    read = [await body.read()]
+    await settle()
+    assert client.taken == 50
+    client.end()
+    while piece := await body.read():
+        read.append(piece)
+    assert len(read) == 10
+
+
+async def test_k15_a_call_that_waits_to_send_does_not_hold_up_what_is_received(client, body, answer):
+    client.hold()
+    sending = asyncio.ensure_future(answer([HEAD]))
+    await client.until(lambda: client.holding)
+    client.push(b"a").end()
+    await client.until(lambda: client.taken == 1)
+    client.release()
+    await sending
+
+
+async def test_a_read_that_is_cancelled_loses_nothing(client, body):
+    for letter in (b"a", b"b", b"c"):
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(body.read(), 0.1)
+        client.push(letter)
+        assert await body.read() == letter
+
+
+async def test_each_piece_goes_to_one_of_two_readers(client, body):
+    readers = [asyncio.ensure_future(body.read()) for _ in range(2)]
+    await settle()
+    client.push(b"a")
+    await settle()
+    client.push(b"b")
+    assert await asyncio.gather(*readers) == [b"a", b"b"]
+
+
+async def test_a_second_reader_goes_on_when_the_first_gives_up(client, body):
+    first, second = (asyncio.ensure_future(body.read()) for _ in range(2))
+    await settle()
+    first.cancel()
+    await settle()
+    client.push(b"a")
+    assert await second == b"a"
+
+
+@pytest.mark.parametrize("ended", [False, True])
+async def test_t6_the_news_that_the_client_has_gone_comes_once(client, body, ended):
+    if ended:
+        client.end()
+    await client.until(lambda: client.asking)
+    client.disconnect()
+    await settle()
+    assert body.disconnected
+    assert body.gone == [True]
+
+
+async def test_t6_who_reads_from_a_client_that_has_gone_is_cancelled_each_time(client, body):
+    reading = asyncio.ensure_future(body.read())
+    await settle()
+    client.disconnect()
+    for read in (reading, body.read(), body.read()):
+        with pytest.raises(asyncio.CancelledError):
+            await read
+    assert body.gone == [True]
+
+
+@pytest.mark.parametrize("exc", [OSError("reset"), RuntimeError("closed"), KeyError(1)])
+@pytest.mark.parametrize("here", [False, True], ids=["in the task", "in the call"])
+async def test_a10_a_receive_that_raises_means_that_the_client_has_gone(exc, here, caplog):
+    caplog.set_level(logging.INFO)
+
+    async def receive():
+        raise exc
+
+    body = new_body(receive)
+    if here:
+        with pytest.raises(asyncio.CancelledError):
+            await body.read()
+    await settle()
+    assert body.gone == [True]
+    assert not caplog.records
+    await body.close()
+
+
+async def test_t7_whoever_still_reads_when_the_call_is_over_finds_the_end(client, body):
+    receiving = asyncio.ensure_future(body.read())
+    await settle()
+    waiting = asyncio.ensure_future(body.read())
+    await settle()
+    await body.close()
+    assert await waiting is None
+    assert await body.read() is None
+    client.push(b"late")
+    assert await receiving is None
+    client.disconnect()
+    await settle()
+    assert body.gone == []
+
+
+async def test_t7_closing_ends_the_task_and_tells_nobody_of_a_client_that_goes_then(client, body):
+    await client.until(lambda: client.asking)
+    client.disconnect()
+    await body.close()
+    assert body.gone == []
+    assert asyncio.all_tasks() == {asyncio.current_task()}
+
+
+# Draining.
+
+
+async def test_a8_draining_waits_for_the_end_of_the_body(client, body):
+    draining = asyncio.ensure_future(body.drain())
+    client.push(b"a" * 50)
+    await settle()
+    assert not draining.done()
+    client.end()
+    await draining
+    assert await body.read() is None
+
+
+async def test_a8_draining_a_body_that_has_ended_costs_nothing(client, body, clock):
+    client.end(b"a")
+    await body.read()
+    before, began = asyncio.all_tasks(), clock.now
+    await body.drain()
+    assert (asyncio.all_tasks(), clock.now) == (before, began)
+
+
+async def test_a8_draining_drops_what_was_read_ahead_and_lets_the_task_go_on(client, body):
+    for _ in range(10):
+        client.push(b"x" * 10)
+    await settle()
+    assert client.taken == 40
+    draining = asyncio.ensure_future(body.drain())
+    await settle()
+    assert client.taken == 100
+    client.end()
+    await draining
+    assert await body.read() is None
+
+
+async def test_a8_draining_is_bounded_in_time(body, clock):
+    began = clock.now
+    await body.drain()
+    assert clock.now - began == pytest.approx(LIMITS.drain_timeout)
+
+
+async def test_a8_draining_is_bounded_in_bytes(client, body, clock):
+    began = clock.now
+    for _ in range(11):
+        client.push(b"x" * 10)
+    await body.drain()
+    assert clock.now == began
+
+
+async def test_a8_the_bounds_are_for_the_whole_call(client, body, clock):
+    began = clock.now
+    await body.drain()
+    await body.drain()
+    assert clock.now - began == pytest.approx(LIMITS.drain_timeout)
+
+
+async def test_a1_after_draining_the_task_discards_and_never_stops(client, body):
+    await body.drain()
+    for _ in range(100):
+        client.push(b"x" * 10)
+    await client.until(lambda: client.taken == 1000)
+
+
+async def test_a8_draining_ends_when_the_client_goes(client, body, clock):
+    began = clock.now
+    draining = asyncio.ensure_future(body.drain())
+    await settle()
+    client.disconnect()
+    await draining
+    assert clock.now == began
+
+
+# The answer.
+
+
+def body_message(data, *, more):
+    return {"type": "http.response.body", "body": data, "more_body": more}
+
+
+START = {
+    "type": "http.response.start",
+    "status": 200,
+    "headers": [(b"content-type", b"text/x")],
+    "trailers": False,
+}
+TAIL = End((("grpc-status", "0"), ("x-ü", "é")))
+
+
+@pytest.mark.parametrize(
+    ("flushes", "expected"),
+    [
+        pytest.param([[]], [], id="nothing"),
+        pytest.param([[HEAD]], [START, body_message(b"", more=True)], id="A3 a head is not held back"),
+        pytest.param([[HEAD, Data(b"a")]], [START, body_message(b"a", more=True)], id="first message"),
+        pytest.param(
+            [[HEAD, Data(b"a"), End()]], [START, body_message(b"a", more=False)], id="all in one piece"
+        ),
+        pytest.param([[HEAD, End()]], [START, body_message(b"", more=False)], id="no body"),
+        pytest.param(
+            [[HEAD, Data(b"a")], [Data(b"b")], [Data(b"c"), End()]],
+            [
+                START,
+                body_message(b"a", more=True),
+                body_message(b"b", more=True),
+                body_message(b"c", more=False),
+            ],
+            id="K14 each flush is a piece",
+        ),
+        pytest.param(
+            [[HEAD, Data(b"a"), Data(b"b"), End()]],
+            [START, body_message(b"a", more=True), body_message(b"b", more=False)],
+            id="two pieces in one flush",
+        ),
+    ],
+)
+async def test_a7_events_become_messages(client, eager, flushes, expected):
+    for events in flushes:
+        await eager(events)
+    assert client.sent == expected
+
+
+@pytest.mark.parametrize(
+    "flushes", [[[HEAD, Data(b"a")], [TAIL]], [[HEAD, Data(b"a"), TAIL]], [[HEAD, TAIL]]]
+)
+async def test_a4_p5_trailers_come_last_and_once(client, eager, flushes):
+    eager.trailers = True
+    for events in flushes:
+        await eager(events)
+    assert client.sent[0] == {**START, "trailers": True}
+    assert [message["type"] for message in client.sent[-2:]] == ["http.response.body", TRAILERS]
+    assert client.sent[-2]["more_body"] is False
+    assert client.sent[-1]["headers"] == [(b"grpc-status", b"0"), ("x-ü".encode("latin-1"), b"\xe9")]
+    assert not client.sent[-1].get("more_trailers", False)
+    assert client.complete
+
+
+async def test_a8_a9_an_early_refusal_is_held_back_until_the_request_has_ended(client, answer):
+    refusing = asyncio.ensure_future(answer([Response(415), End()]))
+    client.push(b"x")
+    await settle()
+    assert not client.sent
+    client.end()
+    await refusing
+    assert client.complete
+
+
+async def test_a8_the_end_of_an_early_answer_is_held_back_and_what_comes_before_is_not(client, answer):
+    answering = asyncio.ensure_future(answer([HEAD, Data(b"a"), Data(b"b"), End()]))
+    await client.messages(1)
+    await settle()
+    assert client.pieces == [b"a"]
+    client.end()
+    await answering
+    assert client.pieces == [b"a", b"b"]
+
+
+async def test_a8_an_early_refusal_waits_no_longer_than_one_drain(client, answer, clock):
+    began = clock.now
+    await answer([Response(400), Data(b"{}"), End()])
+    assert clock.now - began == pytest.approx(LIMITS.drain_timeout)
+    assert client.complete
+
+
+@pytest.mark.parametrize("head", [HEAD, Response(415)])
+async def test_a9_nothing_is_held_back_where_the_server_copes(client, eager, head, clock):
+    began = clock.now
+    await eager([head, Data(b"a"), End()])
+    assert client.complete
+    assert clock.now == began
+
+
+@pytest.mark.parametrize("exc", [OSError("reset"), RuntimeError("closed"), KeyError(1)])
+async def test_a10_a_send_that_raises_means_that_the_client_has_gone(client, body, eager, exc, caplog):
+    caplog.set_level(logging.INFO)
+    client.fail(exc)
+    for events in ([HEAD, Data(b"a")], [Data(b"b")], [End()]):
+        with pytest.raises(asyncio.CancelledError):
+            await eager(events)
+    assert body.gone == [True]
+    assert not caplog.records
+
+
+async def test_t6_nothing_is_sent_to_a_client_that_has_gone(client, body, answer):
+    await answer([HEAD, Data(b"a")])
+    client.disconnect()
+    await settle()
+    sent = list(client.sent)
+    with pytest.raises(asyncio.CancelledError):
+        await answer([Data(b"b"), End()])
+    assert client.sent == sent
+
+
+async def test_t3_an_answer_that_a_deadline_tore_stays_unfinished(client, answer, clock):
+    await answer([HEAD, Data(b"a")])
+    client.hold()
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(1):
+            await answer([Data(b"b")])
+    client.release()
+    began = clock.now
+    await answer.finish([Data(b"outcome"), End()], 0.0)
+    assert client.pieces == [b"a"]
+    assert not client.complete
+    assert clock.now == began, "and nothing is drained for it"
+    with pytest.raises(BrokenPipeError):
+        await answer([Data(b"c")])
+
+
+async def test_t3_a_late_outcome_does_not_wait_for_ever(client, body, eager, clock):
+    body.scope = CancelScope()  # of this task, and not of the fixture's
+    client.hold()
+    began = clock.now
+    await eager.finish([HEAD, Data(b"a"), End()], 1.5)
+    assert clock.now - began == pytest.approx(1.5 + LIMITS.write_timeout)
+    assert not client.sent
+
+
+async def test_an_outcome_without_a_deadline_waits_for_a_slow_client(client, eager, clock):
+    client.hold()
+    finishing = asyncio.ensure_future(eager.finish([HEAD, Data(b"a"), End()], None))
+    await asyncio.sleep(3600)
+    client.release()
+    await finishing
+    assert client.complete
+
+
+async def test_a_message_sent_while_another_task_still_sends_is_not_lost(client, eager):
+    client.hold()
+    both = asyncio.gather(eager([HEAD]), eager([Data(b"a")]))
+    await client.until(lambda: client.holding == 2)
+    client.release()
+    await both
+    await eager([End()])
+    assert client.pieces == [b"a"]
