@@ -1,0 +1,42 @@
+# Each target works as the first command on a machine with Python 3.11 and make; conformance also
+# wants Go, and interop Node.js.
+
+PYTHON ?= python3
+# which cases of the conformance suite: plaintext or full
+CONFIG ?= plaintext
+# CI installs the versions that constraints.txt names, everybody else what is newest.
+CONSTRAIN := $(if $(filter true,$(CI)),--constraint constraints.txt)
+BIN := .venv/bin
+
+.PHONY: serve test lint conformance interop bench
+
+# on port 8080, or $PORT
+serve: .venv/installed
+	$(BIN)/dynconnect serve examples/eliza/eliza.binpb --plugins examples/eliza/plugins
+
+test: .venv/installed
+	$(BIN)/pytest
+
+lint: .venv/installed
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+
+conformance: .venv/installed
+	$(BIN)/python tests/conformance/run $(CONFIG)
+
+interop: .venv/installed
+	$(BIN)/python tests/interop/run
+
+bench: .venv/installed
+	@for script in tests/bench/*.py; do \
+		test -e "$$script" || { echo "tests/bench has no scripts"; exit 0; }; \
+		echo "$$script"; $(BIN)/python "$$script" || exit 1; \
+	done
+
+.venv/installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	# pip knows dependency groups since 25.1; Python 3.11 brings an older one
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade "pip>=25.1" $(CONSTRAIN)
+	$(BIN)/python -m pip install --quiet $(CONSTRAIN) --editable . --group dev
+	touch $@

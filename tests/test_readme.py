@@ -1,0 +1,123 @@
+"""What the README shows is run: its commands, its plugins, its curl line, its embedding."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import shutil
+import subprocess
+from pathlib import Path
+
+import httpx
+import pytest
+from support.protoc import compile_set
+from support.serving import program, running
+
+ROOT = Path(__file__).resolve().parents[1]
+TEXT = (ROOT / "README.md").read_text()
+BLOCKS = re.findall(r"```(\w+)\n(.*?)```", TEXT, re.DOTALL)
+SCHEMA = """
+syntax = "proto3";
+package shop.v1;
+message Order { string id = 1; }
+message Reply { Order order = 1; }
+message Total { int32 count = 1; }
+message Line { string text = 1; }
+service Orders {
+  rpc Get(Order) returns (Reply);
+  rpc Watch(Order) returns (stream Order);
+  rpc Count(stream Order) returns (Total);
+  rpc Chat(stream Line) returns (stream Line);
+}
+"""
+
+
+def block(language: str, containing: str) -> str:
+    (found,) = [text for kind, text in BLOCKS if kind == language and containing in text]
+    return found
+
+
+@pytest.fixture
+def project(tmp_path):
+    (tmp_path / "api.binpb").write_bytes(compile_set({"shop.proto": SCHEMA}))
+    (tmp_path / "plugins").mkdir()
+    (tmp_path / "plugins" / "orders.py").write_text(block("python", "@service"))
+    (tmp_path / "plugins" / "shout.py").write_text(block("python", "@interceptor"))
+    return tmp_path
+
+
+def post(url: str, method: str, body: str) -> httpx.Response:
+    headers = {"content-type": "application/json"}
+    return httpx.post(f"{url}/shop.v1.Orders/{method}", content=body, headers=headers, trust_env=False)
+
+
+def test_the_handlers_of_the_readme_answer(project):
+    command = block("sh", "dynconnect serve").splitlines()[-1]
+    assert command.startswith("dynconnect serve api.binpb --plugins plugins/")
+    with program(*shlex.split(command)[1:], "--port", "0", cwd=project) as server:
+        found = post(server.url, "Get", '{"id": "1"}')
+        assert (found.json(), found.headers["x-cache"]) == ({"order": {"id": "1"}}, "miss")
+        missing = post(server.url, "Get", '{"id": "7"}')
+        assert (missing.status_code, missing.json()) == (404, {"code": "not_found", "message": "order 7"})
+
+
+def test_the_check_of_the_readme_passes(project):
+    assert "dynconnect check api.binpb --plugins plugins/" in TEXT
+    with program("check", "api.binpb", "--plugins", "plugins/", cwd=project) as checked:
+        assert checked.finished() == 0
+    assert "4" in checked.text
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="there is no curl here")
+def test_the_curl_line_works_with_what_make_serve_serves():
+    recipe = (ROOT / "Makefile").read_text()
+    (arguments,) = re.findall(r"/dynconnect (serve .*)", recipe)
+    with program(*shlex.split(arguments), "--port", "0", cwd=ROOT) as server:
+        line = block("sh", "curl").replace("http://localhost:8080", server.url)
+        done = subprocess.run(["sh", "-c", line], capture_output=True, check=True, text=True)
+    assert '"sentence"' in done.stdout
+
+
+async def test_a_server_stands_in_front_of_another_application(project, monkeypatch):
+    async def page(scope, receive, send):
+        if scope["type"] == "lifespan":
+            while True:
+                message = await receive()
+                await send({"type": f"{message['type']}.complete"})
+                if message["type"] == "lifespan.shutdown":
+                    return
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"a page"})
+
+    class App:
+        asgi_app = staticmethod(page)
+
+    monkeypatch.chdir(project)
+    names = {"app": App()}
+    exec(block("python", "load("), names)  # noqa: S102  the README's own lines
+    async with running(names["app"].asgi_app) as server, httpx.AsyncClient(trust_env=False) as client:
+        assert (await client.get(f"{server.url}/about")).text == "a page"
+        headers = {"content-type": "application/json"}
+        answer = await client.post(f"{server.url}/shop.v1.Orders/Get", content='{"id":"1"}', headers=headers)
+        assert answer.json() == {"order": {"id": "1"}}
+
+
+def test_the_options_of_the_readme_exist():
+    with program("serve", "--help") as helped:
+        assert helped.finished() == 0
+    described = set(re.findall(r"`(--[a-z0-9-]+)", TEXT))
+    assert described
+    assert [option for option in described if option not in helped.text] == []
+
+
+def test_the_make_targets_of_the_readme_exist():
+    targets = re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    lines = re.findall(r"(?:^    |`)make ([a-z ]+?)(?:`|\s+#)", TEXT, re.MULTILINE)
+    named = {target for line in lines for target in line.split()}
+    assert named == {"serve", "test", "lint", "conformance", "interop"}
+    assert named <= set(targets)
+
+
+def test_every_python_block_is_run_above():
+    blocks = [text for kind, text in BLOCKS if kind == "python"]
+    assert blocks == [block("python", mark) for mark in ("@service", "@interceptor", "load(")]
