@@ -1,0 +1,10 @@
+"""Our HTTP/2 server protocol: an ASGI application per stream, and every limit that the open net asks for.
+
+It knows HTTP/2 (RFC 9113) and ASGI, and nothing of RPC. Only ``hpack``'s decoder is not our own.
+"""
+
+from .connection import Connection
+from .frames import FatalError
+from .limits import DEFAULT, NEVER, Limits
+
+__all__ = ["DEFAULT", "NEVER", "Connection", "FatalError", "Limits"]
