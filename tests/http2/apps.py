@@ -37,3 +37,23 @@ async def echo(scope, receive, send):
         event = await receive()
         more = event.get("more_body", False)
         await send({"type": "http.response.body", "body": event.get("body", b""), "more_body": more})
+
+
+async def read(receive):
+    """The whole body; what comes instead of its end if the client goes away is left out."""
+    body = b""
+    while (event := await receive())["type"] == "http.request":
+        body += event["body"]
+        if not event["more_body"]:
+            break
+    return body
+
+
+async def answer(send, body=b"", status=200, headers=()):
+    await send({"type": "http.response.start", "status": status, "headers": list(headers)})
+    await send({"type": "http.response.body", "body": body})
+
+
+async def hello(scope, receive, send):
+    """Reads the request and answers with its body."""
+    await answer(send, await read(receive) or b"hello")

@@ -96,9 +96,9 @@ class Heads:
 
     def decode(self, block: bytes) -> list[Pair]:
         """The fields of *block*, unchecked."""
+        generation = self._table.generation
         if block and block[0] & 0xE0 == 0x20:  # a size update, which may evict (RFC 7541, 6.3)
             self._table.generation += 1
-        generation = self._table.generation
         try:
             fields = self._decoder.decode(block, raw=True)
         except HPACKError as exc:
@@ -153,7 +153,9 @@ def _check_pseudo(pseudo: dict[bytes, bytes]) -> None:
     method, path = pseudo.get(b":method", b""), pseudo.get(b":path", b"")
     if not is_name(method.lower()):
         raise StreamError(Code.PROTOCOL_ERROR, f":method is missing or invalid: {method!r}")
-    if method == b"CONNECT" and b":authority" in pseudo and b":scheme" not in pseudo and not path:
+    if method == b"CONNECT":
+        if b":authority" not in pseudo or len(pseudo) > 2:
+            raise StreamError(Code.PROTOCOL_ERROR, "CONNECT without :authority, or with more (8.5)")
         raise RefusedError(501)  # no proxy in here, and nothing for a tunnel to carry
     if not pseudo.get(b":scheme"):
         raise StreamError(Code.PROTOCOL_ERROR, ":scheme is missing")

@@ -50,8 +50,8 @@ class Lifetime:
     """One connection's clock. ``heard`` is when the peer last sent anything."""
 
     __slots__ = (
-        "_cut_at", "_idle_since", "_left_at", "_limits", "_loop", "_made", "_output", "_owner", "_pinged_at",
-        "_timer", "_timer_at", "greeted", "head_since", "heard", "stage",
+        "_cut_at", "_idle_since", "_left_at", "_limits", "_loop", "_made", "_output", "_owner", "_pace",
+        "_pinged_at", "_timer", "_timer_at", "greeted", "head_since", "heard", "stage",
     )  # fmt: skip
 
     def __init__(self, loop: asyncio.AbstractEventLoop, limits: Limits, output: Output, owner: Owner) -> None:
@@ -60,6 +60,7 @@ class Lifetime:
         self._pinged_at: float | None = None
         self._left_at: float | None = None
         self._cut_at = NEVER
+        self._pace = min(limits.keepalive_interval, limits.stall_timeout)
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = NEVER
         self.head_since: float | None = None  # HEADERS that wait for their CONTINUATION
@@ -99,8 +100,8 @@ class Lifetime:
             yield self._pinged_at + limits.keepalive_timeout, self.abort
         for number, (_, since) in self._output.waiting.items():
             yield since + limits.stall_timeout, partial(self._owner.stalled, number)
-        # Whoever begins to wait moves no timer, so look at least this often.
-        yield self._loop.time() + limits.stall_timeout, lambda: None
+        # Whoever begins to wait moves no timer, so look now and then.
+        yield self._loop.time() + self._pace, lambda: None
 
     def _look(self) -> None:
         self._timer, self._timer_at = None, NEVER
@@ -131,7 +132,7 @@ class Lifetime:
 
     def busy(self) -> None:
         """The first stream opened."""
-        if self._timer_at > self.heard + self._limits.keepalive_interval:
+        if self._timer_at > self.heard + self._pace:
             self.arm()
 
     def idle(self) -> None:

@@ -66,15 +66,15 @@ class Stream:
 
     __slots__ = (
         "_chunks", "_end_read", "_head", "_no_body", "_output", "_owed", "_owner", "_phase", "_send_lock",
-        "_trailer_fields", "_trailers", "_waiters", "ended", "expected", "gone", "id", "inbound", "over",
-        "task", "window",
+        "_started", "_trailer_fields", "_trailers", "_waiters", "ended", "expected", "gone", "id", "inbound",
+        "over", "task", "window",
     )  # fmt: skip
 
     def __init__(self, owner: Owner, output: Output, number: int, window: int, inbound: Inbound) -> None:
         self._owner, self._output = owner, output
         self.id, self.window, self.inbound = number, window, inbound
         self.task: asyncio.Task[None] | None = None
-        self.ended = self.over = self.gone = self._end_read = False
+        self.ended = self.over = self.gone = self._end_read = self._started = False
         self.expected: int | None = None  # bytes of content-length that are still to come
         self._chunks: list[bytes | bytearray] = []
         self._waiters: list[asyncio.Future[None]] = []
@@ -90,8 +90,10 @@ class Stream:
     async def run(self, app: App, scope: Message, *, head_only: bool) -> None:
         """Runs *app* to its end and answers for it if it did not."""
         self._no_body = head_only
+        self._started = True
         try:
-            await app(scope, self.receive, self.send)
+            if not self.gone:
+                await app(scope, self.receive, self.send)
         except asyncio.CancelledError:
             if not self.gone:  # not by us: whoever cancelled wants to see it
                 self._abandon()
@@ -152,7 +154,8 @@ class Stream:
         self.gone = True
         self._close()
         self._output.wake(self.id)
-        if self.task is not None and self.task is not asyncio.current_task():
+        # A task that was cancelled before its first step would never reach the end of ``run``.
+        if self._started and self.task is not None and self.task is not asyncio.current_task():
             self.task.cancel()
 
     def _close(self) -> None:
@@ -278,7 +281,7 @@ class Stream:
                     if part < _DROP and sent < size:
                         self._output.overhead.level += Floods.CREDIT
             except asyncio.CancelledError:
-                if sent:  # half a chunk cannot be taken back
+                if sent and not self.over:  # half a chunk cannot be taken back
                     self._owner.reset(self.id, Code.INTERNAL_ERROR)
                 raise
             finally:

@@ -159,9 +159,9 @@ class Streams:
         inbound = Inbound(self._limits.stream_window)
         stream = Stream(self, self._output, number, self._initial_window, inbound)
         stream.ended = ended
-        if not self._streams:
-            self.lifetime.busy()
         self._streams[number] = stream
+        if len(self._streams) == 1:
+            self.lifetime.busy()
         return stream
 
     def _open(self, number: int, head: Head, *, ended: bool) -> None:
@@ -225,7 +225,7 @@ class Streams:
 
     def tasks(self) -> list[Task[None]]:
         """The applications that run."""
-        return [stream.task for stream in self._streams.values() if stream.task is not None]
+        return [stream.task for stream in self._streams.values() if stream.task and not stream.task.done()]
 
     @property
     def busy(self) -> bool:
