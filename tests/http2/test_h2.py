@@ -6,8 +6,8 @@ import h2.config
 import h2.connection
 import h2.events
 import pytest
-from h2.settings import SettingCodes
-from hypothesis import given
+from h2.settings import SettingCodes, Settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dynconnect.server.http2 import Connection
@@ -26,7 +26,7 @@ class Client:
         self.h2 = h2.connection.H2Connection(
             h2.config.H2Configuration(client_side=True, header_encoding=None)
         )
-        self.h2.local_settings[SettingCodes.INITIAL_WINDOW_SIZE] = window
+        self.h2.local_settings = Settings(initial_values={SettingCodes.INITIAL_WINDOW_SIZE: window})
         self.bodies, self.heads, self.trailers, self.ended = {}, {}, {}, set()
         self.connection = Connection(app, asyncio.get_running_loop())
         self.connection.connection_made(Transport(self))
@@ -136,6 +136,7 @@ async def test_two_thousand_calls_with_a_hundred_streams_open():
     await client.lose()
 
 
+@settings(deadline=None, max_examples=50)
 @given(
     st.lists(st.tuples(st.binary(max_size=300), st.booleans()), min_size=1, max_size=8),
     st.integers(1, 400),
