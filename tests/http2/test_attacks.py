@@ -25,6 +25,7 @@ from .peer import GET, POST, block, connected, data, frame, head, rst, settings,
 
 OPEN = head(1)
 MANY = 2000
+REFUSED = [*GET.items(), *(("x", "") for _ in range(300))]
 
 
 def streams(make):
@@ -46,6 +47,9 @@ FLOODS = [
     ("WINDOW_UPDATE of a stream", OPEN + window(1, 1) * MANY),
     ("unknown frames", frame(0xFA) * MANY),
     ("RST_STREAM of a stream that has ended", OPEN + rst(1) * MANY),
+    ("heads that are refused", streams(lambda n: head(n, REFUSED, end=True))[: 30 * len(head(1, REFUSED))]),
+    ("trailers that are refused", streams(lambda n: head(n) + head(n, REFUSED, end=True))[:30000]),
+    ("trailers of a stream that was reset", head(1, POST | {"te": "x"}) + head(1, {"x": "y"}) * MANY),
     ("CONTINUATION without end", frame(HEADERS, 0, 1) + frame(CONTINUATION, 0, 1) * MANY),
     ("CONTINUATION of large pieces", frame(HEADERS, 0, 1) + frame(CONTINUATION, 0, 1, bytes(16384)) * 15),
 ]
@@ -225,7 +229,7 @@ async def test_heads_that_are_never_the_same_do_not_fill_the_cache():
             plain = b"\x82\x86\x84\x0f\x2e\x03%03d" % number  # literals that touch no table
             peer.send(frame(HEADERS, 5, number, plain))
             await peer.answered(number)
-        assert len(peer.connection._streams._heads._known) == 64
+        assert 0 < len(peer.connection._streams._heads._known) <= 64
 
 
 async def test_ten_thousand_idle_connections_cost_little():

@@ -12,7 +12,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-TOOL = "github.com/summerwind/h2spec/cmd/h2spec@v2.6.0"
+TOOL = "github.com/summerwind/h2spec/cmd/h2spec@latest"
 ROOT = Path(__file__).parents[2]
 
 

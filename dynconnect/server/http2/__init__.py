@@ -3,8 +3,8 @@
 It knows HTTP/2 (RFC 9113) and ASGI, and nothing of RPC. Only ``hpack``'s decoder is not our own.
 """
 
-from .connection import Connection
-from .frames import FatalError
-from .limits import DEFAULT, NEVER, Limits
+from dynconnect.server.http2.connection import Connection
+from dynconnect.server.http2.frames import FatalError
+from dynconnect.server.http2.limits import DEFAULT, NEVER, Limits
 
 __all__ = ["DEFAULT", "NEVER", "Connection", "FatalError", "Limits"]

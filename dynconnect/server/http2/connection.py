@@ -11,10 +11,10 @@ import logging
 from collections.abc import Callable, Sequence
 from typing import Any, cast
 
-from . import frames, settings
-from .floods import Floods
-from .flow import increment
-from .frames import (
+from dynconnect.server.http2 import frames, settings
+from dynconnect.server.http2.floods import Floods
+from dynconnect.server.http2.flow import increment
+from dynconnect.server.http2.frames import (
     ACK,
     END_HEADERS,
     FRAME_SIZE,
@@ -29,14 +29,14 @@ from .frames import (
     FatalError,
     StreamError,
 )
-from .heads import Pair, upgraded
-from .lifetime import Lifetime, Stage
-from .limits import DEFAULT, Limits
-from .output import Output
-from .scope import Address, Scopes
-from .settings import Setting
-from .stream import App
-from .streams import Spawn, Streams
+from dynconnect.server.http2.heads import Pair, upgraded
+from dynconnect.server.http2.lifetime import Lifetime, Stage
+from dynconnect.server.http2.limits import DEFAULT, Limits
+from dynconnect.server.http2.output import Output
+from dynconnect.server.http2.scope import Address, Scopes
+from dynconnect.server.http2.settings import Setting
+from dynconnect.server.http2.stream import App
+from dynconnect.server.http2.streams import Spawn, Streams
 
 log = logging.getLogger("dynconnect.http2")
 
@@ -144,16 +144,14 @@ class Connection(asyncio.Protocol):
 
         *http2_settings* is the value of its ``http2-settings``; the caller has sent 101 and called
         ``connection_made``.
-
-        Raises:
-            FatalError: if the settings are not valid (StreamError: the request).
         """
         try:
-            payload = base64.urlsafe_b64decode(http2_settings + b"=" * (-len(http2_settings) % 4))
-        except ValueError as exc:
-            raise FatalError(Code.PROTOCOL_ERROR, "http2-settings is not base64url") from exc
-        self._apply_settings(payload)
-        self._streams.upgrade(upgraded(method, target, headers))
+            self._apply_settings(base64.urlsafe_b64decode(http2_settings + b"=" * (-len(http2_settings) % 4)))
+            self._streams.upgrade(upgraded(method, target, headers))
+        except (FatalError, StreamError) as exc:
+            self._lifetime.end(exc.code, str(exc))
+        except ValueError:
+            self._lifetime.end(Code.PROTOCOL_ERROR, "http2-settings is not base64url")
 
     def shutdown(self, grace: float) -> None:
         """Ends gracefully: no new calls, and *grace* seconds for those that run."""

@@ -6,8 +6,8 @@ Source: RFC 9113, section 10.5, which names the attacks and leaves the numbers t
 
 from collections.abc import Callable
 
-from .frames import Code, FatalError
-from .limits import Limits
+from dynconnect.server.http2.frames import Code, FatalError
+from dynconnect.server.http2.limits import Limits
 
 
 class Meter:

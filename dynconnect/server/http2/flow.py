@@ -1,6 +1,6 @@
 """Flow control (RFC 9113, sections 5.2 and 6.9): what the peer may send us, and what we may send it."""
 
-from .frames import MAX_WINDOW, Code, FatalError
+from dynconnect.server.http2.frames import MAX_WINDOW, Code, FatalError
 
 
 class Inbound:

@@ -13,12 +13,13 @@ from urllib.parse import unquote
 from hpack import Decoder, HPACKError
 from hpack.table import HeaderTable
 
-from .fields import CONNECTION_SPECIFIC, bad_value, is_name
-from .frames import Code, FatalError, StreamError
-from .limits import Limits
+from dynconnect.server.http2.fields import CONNECTION_SPECIFIC, bad_value, is_name
+from dynconnect.server.http2.frames import Code, FatalError, StreamError
+from dynconnect.server.http2.limits import Limits
 
 Pair = tuple[bytes, bytes]
 
+_MAX_CACHED = 2048  # bytes of a block that is remembered
 _PSEUDO = frozenset({b":method", b":scheme", b":authority", b":path"})
 # Controls and space: a target with them could be read as something else further on.
 _bad_target = re.compile(rb"[\0-\x20\x7f]").search
@@ -81,7 +82,9 @@ class Heads:
         fields = self.decode(block)
         self._check_size(fields)
         found = _request(fields)
-        if generation == self._table.generation and len(self._known) < self._limits.cached_heads:
+        if generation == self._table.generation and len(block) <= _MAX_CACHED:
+            if len(self._known) >= self._limits.cached_heads:
+                self._known.clear()  # heads that differ in each call must not keep out those that don't
             self._known[block] = found
         return found
 

@@ -10,10 +10,10 @@ from enum import IntEnum
 from functools import partial
 from typing import Protocol
 
-from . import frames
-from .frames import MAX_STREAM_ID, Code
-from .limits import NEVER, Limits
-from .output import Output
+from dynconnect.server.http2 import frames
+from dynconnect.server.http2.frames import MAX_STREAM_ID, Code
+from dynconnect.server.http2.limits import NEVER, Limits
+from dynconnect.server.http2.output import Output
 
 _KEEPALIVE = b"alive?\0\0"
 _LEAVING = b"leaving\0"
@@ -166,8 +166,7 @@ class Lifetime:
         if self.stage is Stage.OPEN:
             self.stage = Stage.LEAVING
             self._left_at = self._loop.time()
-            # The first step names no stream, as some may be on their way; the PING comes back when all have
-            # come.
+            # The first step excludes no stream, as some may be on their way; when the PING is back, all came.
             self._output.control(frames.goaway(MAX_STREAM_ID, Code.NO_ERROR))
             self._output.control(frames.ping(_LEAVING))
         self.arm()
@@ -198,9 +197,8 @@ class Lifetime:
         self._output.flush()
         self._output.closed = True
         transport = self._output.transport
-        # With input unread in the kernel, closing now would reset the connection and destroy what we said
-        # last.
-        if transport is not None and transport.can_write_eof():
+        # With input unread in the kernel, closing now would reset the connection and destroy our last words.
+        if transport is not None and not transport.is_closing() and transport.can_write_eof():
             transport.write_eof()
         self.arm()
 

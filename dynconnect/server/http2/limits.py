@@ -7,7 +7,7 @@ off.
 
 from dataclasses import dataclass
 
-from .frames import FRAME_SIZE, INITIAL_WINDOW, MAX_WINDOW
+from dynconnect.server.http2.frames import FRAME_SIZE, INITIAL_WINDOW, MAX_WINDOW
 
 NEVER = float("inf")
 
@@ -65,6 +65,8 @@ class Limits:
     # A SETTINGS frame is as dear as this many others: it is acknowledged and touches every stream
     # (CVE-2019-9515).
     settings_weight: int = 10
+    # A head that is answered 431: 4 KiB of table references take ten milliseconds to find out.
+    refused_weight: int = 50
 
     # --- time -----------------------------------------------------------------------------------------------
     # Until the client's preface and SETTINGS are there; slow loris, and port scanners.

@@ -3,11 +3,11 @@
 import asyncio
 from collections.abc import Callable
 
-from . import frames
-from .floods import Floods
-from .flow import grown
-from .frames import END_STREAM, FRAME_SIZE, HEADER, INITIAL_WINDOW
-from .limits import Limits
+from dynconnect.server.http2 import frames
+from dynconnect.server.http2.floods import Floods
+from dynconnect.server.http2.flow import grown
+from dynconnect.server.http2.frames import END_STREAM, FRAME_SIZE, HEADER, INITIAL_WINDOW
+from dynconnect.server.http2.limits import Limits
 
 _LARGEST_FRAME = 1 << 16  # one stream's turn; longer frames would make the others wait
 

@@ -3,8 +3,8 @@
 import asyncio
 from typing import Any
 
-from .heads import Head
-from .stream import Message
+from dynconnect.server.http2.heads import Head
+from dynconnect.server.http2.stream import Message
 
 Address = tuple[str, int | None]
 

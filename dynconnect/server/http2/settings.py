@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from enum import IntEnum
 
-from . import frames
-from .frames import Code, FatalError
-from .limits import Limits
+from dynconnect.server.http2 import frames
+from dynconnect.server.http2.frames import Code, FatalError
+from dynconnect.server.http2.limits import Limits
 
 TABLE_SIZE = 4096  # the initial SETTINGS_HEADER_TABLE_SIZE
 

@@ -10,14 +10,13 @@ affair.
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, MutableMapping
-from enum import Enum
 from typing import Any, Protocol
 
-from . import fields
-from .floods import Floods
-from .flow import Inbound
-from .frames import END_STREAM, Code
-from .output import Output
+from dynconnect.server.http2 import fields
+from dynconnect.server.http2.floods import Floods
+from dynconnect.server.http2.flow import Inbound
+from dynconnect.server.http2.frames import END_STREAM, Code
+from dynconnect.server.http2.output import Output
 
 Message = MutableMapping[str, Any]  # ASGI's events hold values of many types
 App = Callable[
@@ -31,13 +30,9 @@ _DROP = (
 log = logging.getLogger("dynconnect.http2")
 
 
-class Phase(Enum):
-    """Which event of the answer comes next."""
-
-    START = "http.response.start"
-    BODY = "http.response.body"
-    TRAILERS = "http.response.trailers"
-    DONE = "nothing"
+# Which event of the answer comes next.
+_START, _BODY, _TRAILERS = "http.response.start", "http.response.body", "http.response.trailers"
+_DONE = "nothing"
 
 
 class Owner(Protocol):
@@ -78,7 +73,7 @@ class Stream:
         self.expected: int | None = None  # bytes of content-length that are still to come
         self._chunks: list[bytes | bytearray] = []
         self._waiters: list[asyncio.Future[None]] = []
-        self._phase = Phase.START
+        self._phase = _START
         self._no_body = self._trailers = False
         self._owed: int | None = None  # bytes of our own content-length that are still to be sent
         self._head: tuple[int, int] | None = None  # where HEADERS are queued, until DATA follows
@@ -116,7 +111,7 @@ class Stream:
         """The application left its answer unfinished: 500 if there is none yet, else INTERNAL_ERROR."""
         if self.over:
             return
-        if self._phase is Phase.START:
+        if self._phase is _START:
             self.answer(500)
         else:
             self._owner.reset(self.id, Code.INTERNAL_ERROR)
@@ -213,11 +208,11 @@ class Stream:
         kind = message["type"]
         if self.gone:
             raise ConnectionResetError(f"stream {self.id} was closed by the client")
-        if kind != self._phase.value:
-            raise RuntimeError(f"got {kind!r} where {self._phase.value!r} is next")
-        if kind == "http.response.body":
+        if kind != self._phase:
+            raise RuntimeError(f"got {kind!r} where {self._phase!r} is next")
+        if kind == _BODY:
             await self._send_body(message.get("body", b""), last=not message.get("more_body", False))
-        elif kind == "http.response.start":
+        elif kind == _START:
             self._send_start(message)
         else:
             self._send_trailers(message)
@@ -231,7 +226,7 @@ class Stream:
         self._trailers = message.get("trailers", False)
         # Queued until the end of this turn of the loop, where an end that follows at once can still join it.
         self._head = self._output.head(self.id, block, 0)
-        self._phase = Phase.BODY
+        self._phase = _BODY
 
     async def _send_body(self, body: bytes, *, last: bool) -> None:
         if self._no_body or type(body) is not bytes:
@@ -256,7 +251,7 @@ class Stream:
         if end:
             self._finish()
         elif last:
-            self._phase = Phase.TRAILERS
+            self._phase = _TRAILERS
 
     def _check_length(self, size: int, *, last: bool) -> None:
         """RFC 9113, 8.1.1: a response whose content-length is not its length is malformed."""
@@ -290,13 +285,12 @@ class Stream:
     async def _room(self, wanted: int) -> int:
         """How much of *wanted* bytes may be sent, at least one; waits until it is."""
         output = self._output
-        while True:
+        while not self.over:
             part = min(wanted, self.window, output.window, output.frame_size)
             if part > 0 and output.room:
                 return part
             await output.wait(self.id, for_window=self.window > 0)
-            if self.gone:
-                raise ConnectionResetError(f"stream {self.id} was closed by the client")
+        raise ConnectionResetError(f"stream {self.id} was closed by the client")
 
     def _send_trailers(self, message: Message) -> None:
         self._trailer_fields += message.get("headers", ())
@@ -311,9 +305,8 @@ class Stream:
 
     def _finish(self) -> None:
         """The answer is complete."""
-        self._phase = Phase.DONE
+        self._phase = _DONE
         self._close()
         if not self.ended:
-            # Section 8.1: the rest of the request is not needed, and the client need not take that for a
-            # failure.
+            # Section 8.1: the rest of the request is not needed; to the client that is no failure.
             self._owner.reset(self.id, Code.NO_ERROR)

@@ -10,16 +10,16 @@ from asyncio import Task
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from . import frames
-from .floods import Floods
-from .flow import Inbound, grown
-from .frames import END_STREAM, INITIAL_WINDOW, PADDED, Code, FatalError, StreamError
-from .heads import Head, Heads, RefusedError
-from .lifetime import Lifetime, Stage
-from .limits import Limits
-from .output import Output
-from .scope import Scopes
-from .stream import App, Stream
+from dynconnect.server.http2 import frames
+from dynconnect.server.http2.floods import Floods
+from dynconnect.server.http2.flow import Inbound, grown
+from dynconnect.server.http2.frames import END_STREAM, INITIAL_WINDOW, PADDED, Code, FatalError, StreamError
+from dynconnect.server.http2.heads import Head, Heads, RefusedError
+from dynconnect.server.http2.lifetime import Lifetime, Stage
+from dynconnect.server.http2.limits import Limits
+from dynconnect.server.http2.output import Output
+from dynconnect.server.http2.scope import Scopes
+from dynconnect.server.http2.stream import App, Stream
 
 Spawn = Callable[[Coroutine[Any, Any, None]], Task[None]]
 
@@ -106,6 +106,8 @@ class Streams:
             if not size:
                 self._floods.count_overhead()
 
+    # --- HEADERS --------------------------------------------------------------------------------------------
+
     def on_block(self, flags: int, number: int, block: bytes) -> None:
         """A whole header block: a request, or its trailers."""
         if number > self.last and number & 1:
@@ -115,7 +117,7 @@ class Streams:
         if stream is not None and not stream.over:
             self._on_trailers(stream, block, flags)
         elif number in self._dropped:
-            self._heads.decode(block)  # the tables are the connection's
+            self._skip(block)
             if flags & END_STREAM:
                 del self._dropped[number]
         elif number & 1 and not self._skipped[0] < number < self._skipped[1]:
@@ -125,11 +127,12 @@ class Streams:
 
     def _on_trailers(self, stream: Stream, block: bytes, flags: int) -> None:
         if stream.ended:
-            self._heads.decode(block)
+            self._skip(block)
             raise StreamError(Code.STREAM_CLOSED, "HEADERS after END_STREAM")
         try:
             self._heads.trailers(block)
         except RefusedError as exc:
+            self._floods.count_overhead(self._limits.refused_weight)
             raise StreamError(Code.PROTOCOL_ERROR, "trailers are too large") from exc
         if not flags & END_STREAM or stream.expected:  # sections 8.1 and 8.1.1
             raise StreamError(Code.PROTOCOL_ERROR, "trailers do not end the request, or it is too short")
@@ -137,7 +140,7 @@ class Streams:
 
     def _on_request(self, number: int, block: bytes, *, ended: bool) -> None:
         if self._is_ignored(number):
-            self._heads.decode(block)
+            self._skip(block)
             return
         if number != self.last + 2:
             self._skipped = self.last, number
@@ -150,10 +153,16 @@ class Streams:
             if self._over >= self._limits.max_lingering:
                 raise StreamError(Code.REFUSED_STREAM, "too many streams that have not wound up")
         except RefusedError as exc:
+            self._floods.count_overhead(self._limits.refused_weight)
             self._make_stream(number, ended=ended).answer(exc.status)
             self.forget(number)
         else:
             self._open(number, head, ended=ended)
+
+    def _skip(self, block: bytes) -> None:
+        """A header block that nobody wants: decoded all the same, as the tables are the connection's."""
+        self._floods.count_overhead()
+        self._heads.decode(block)
 
     def _make_stream(self, number: int, *, ended: bool) -> Stream:
         inbound = Inbound(self._limits.stream_window)
