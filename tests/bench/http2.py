@@ -75,6 +75,27 @@ async def ours(loop):
     return server.sockets[0].getsockname()[1]
 
 
+async def in_hypercorn(loop):
+    sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "http2"))  # noqa: PTH118, PTH120
+    from hypercorn.asyncio import serve
+    from hypercorn.config import Config
+    from serve import app
+
+    from dynconnect.server.engines import hypercorn_http2
+
+    reason = hypercorn_http2.install()
+    if reason:
+        raise RuntimeError(reason)
+    sock = socket.create_server(("127.0.0.1", 0))
+    port = sock.getsockname()[1]
+    config = Config()
+    config.bind = [f"fd://{sock.detach()}"]
+    config.include_server_header = config.include_date_header = False
+    config.errorlog = None
+    loop.serving = loop.create_task(serve(app, config, shutdown_trigger=asyncio.Event().wait))
+    return port
+
+
 async def grpc_aio(loop):
     import grpc
     import grpc.aio
@@ -173,6 +194,7 @@ def main():
         "grpc.aio": Server(grpc_aio, uvloop=False),
         "ours, uvloop": Server(ours, uvloop=True),
         "ours, asyncio": Server(ours, uvloop=False),
+        "in hypercorn": Server(in_hypercorn, uvloop=True),
     }
     used = {name: [] for name in servers}
     for number in range(rounds + 1):

@@ -18,6 +18,8 @@ OK = [(b"grpc-status", b"0")]
 
 
 async def app(scope, receive, send):
+    if scope["type"] != "http":
+        raise NotImplementedError(scope["type"])  # no lifespan
     while (await receive()).get("more_body", False):
         pass
     if scope["path"] == "/grpc":

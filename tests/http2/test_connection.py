@@ -309,3 +309,41 @@ async def test_the_scope_is_asgis():
             },
         }
     ]
+
+
+# --- Upgrade (RFC 7540, 3.2) --------------------------------------------------------------------------------
+
+HOST = [(b"Host", b"test"), (b"Connection", b"Upgrade, HTTP2-Settings"), (b"Upgrade", b"h2c")]
+
+
+async def test_an_upgraded_request_is_stream_1_and_its_settings_count():
+    seen = []
+
+    async def app(scope, receive, send):
+        seen.append((scope["method"], scope["path"], scope["headers"]))
+        await answer(send, bytes(10))
+
+    async with connected(app, greet=False) as peer:
+        peer.connection.upgrade("GET", b"/up?q", HOST, b"AAQAAAAF")  # a window of 5
+        peer.send(PREFACE, settings())
+        await peer.settle()
+        assert peer.kinds(1) == "HEADERS DATA(5)"
+        peer.send(window(1, 5), head(3, GET, end=True))
+        assert (await peer.answered(1))[-1].ends
+        await peer.settle()
+    assert seen == [("GET", path, [(b"host", b"test")]) for path in ("/up", "/")]
+
+
+@pytest.mark.parametrize(
+    ("method", "target", "http2_settings", "code"),
+    [
+        pytest.param("GET", b"/", b"A", Code.PROTOCOL_ERROR, id="settings are not base64url"),
+        pytest.param("GET", b"/", b"AAQA", Code.FRAME_SIZE_ERROR, id="settings are torn"),
+        pytest.param("GET", b"/", b"AAT_____", Code.FLOW_CONTROL_ERROR, id="settings are forbidden"),
+        pytest.param("GET", b"nowhere", b"", Code.PROTOCOL_ERROR, id="target is relative"),
+    ],
+)
+async def test_a_bad_upgrade_ends_the_connection(method, target, http2_settings, code):
+    async with connected(hello, greet=False) as peer:
+        peer.connection.upgrade(method, target, HOST, http2_settings)
+        assert await peer.goaway() is code

@@ -532,3 +532,29 @@ async def test_echo_works_in_both_directions_at_once():
         peer.send(data(1, end=True))
         await peer.answered(1)
         assert peer.body(1) == b"01234"
+
+
+async def test_a_send_that_waits_for_another_learns_that_the_stream_is_gone():
+    seen = []
+
+    async def app(scope, receive, send):
+        async def part():
+            try:
+                await send(MORE | {"body": bytes(10)})
+            except OSError as exc:
+                seen.append(type(exc))
+
+        await send(START)
+        parts = [asyncio.ensure_future(part()) for _ in range(3)]
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await asyncio.wait(parts)
+
+    async with connected(app) as peer:
+        peer.send(settings(window=0), head(1, GET, end=True))
+        await peer.settle()
+        peer.send(rst(1))
+        await peer.settle()
+        assert peer.kinds(1) == "HEADERS"
+    assert seen == [ConnectionResetError] * 3
