@@ -78,7 +78,7 @@ class Connection(asyncio.Protocol):
         )
         self._lifetime = Lifetime(loop, limits, self._output, self._streams)
         self._streams.lifetime = self._lifetime
-        self._buffer = b""
+        self._buffer = b""  # the beginning of a frame; at most one frame, as longer ones are refused by size
         self._prefaced = False
         self._opening: tuple[int, int, list[bytes]] | None = None  # a head that waits for CONTINUATION
         self._lost = loop.create_future()
@@ -193,6 +193,7 @@ class Connection(asyncio.Protocol):
         return buffer[at:] if at else buffer
 
     def _dispatch(self, kind: int, flags: int, number: int, payload: bytes) -> None:
+        """Hands one frame to its handler, if a frame of its *kind* may come now."""
         if self._opening is not None and (kind != frames.CONTINUATION or number != self._opening[0]):
             raise FatalError(Code.PROTOCOL_ERROR, "a frame inside a header block (RFC 9113, 6.2)")
         if not self._lifetime.greeted and (kind != frames.SETTINGS or flags & ACK):
@@ -206,6 +207,7 @@ class Connection(asyncio.Protocol):
     # --- HEADERS, CONTINUATION ------------------------------------------------------------------------------
 
     def _on_headers(self, flags: int, number: int, payload: bytes) -> None:
+        """Section 6.2: the head of a request, its trailers, or the beginning of one of them."""
         if flags & PADDED:
             payload = frames.unpad(payload)
         if flags & PRIORITISED:
@@ -219,6 +221,7 @@ class Connection(asyncio.Protocol):
             self._lifetime.arm()
 
     def _on_continuation(self, flags: int, number: int, payload: bytes) -> None:
+        """Section 6.10. What is refused here cannot be decoded, and so the connection cannot go on."""
         if self._opening is None:
             raise FatalError(Code.PROTOCOL_ERROR, "CONTINUATION of nothing (RFC 9113, 6.10)")
         _, first_flags, parts = self._opening
@@ -240,6 +243,7 @@ class Connection(asyncio.Protocol):
         _check_priority(number, payload)
 
     def _on_settings(self, flags: int, number: int, payload: bytes) -> None:
+        """Section 6.5. Nothing depends on the acknowledgement of ours: they only ever allow more."""
         if number:
             raise FatalError(Code.PROTOCOL_ERROR, "SETTINGS on a stream")
         if flags & ACK:
@@ -265,6 +269,7 @@ class Connection(asyncio.Protocol):
         raise FatalError(Code.PROTOCOL_ERROR, "PUSH_PROMISE from a client (RFC 9113, 8.4)")
 
     def _on_ping(self, flags: int, number: int, payload: bytes) -> None:
+        """Section 6.7. The answer goes out with the next write, before any data queued later."""
         if number:
             raise FatalError(Code.PROTOCOL_ERROR, "PING on a stream")
         if len(payload) != 8:
@@ -276,6 +281,7 @@ class Connection(asyncio.Protocol):
             self._output.control(frames.ping(payload, ACK))
 
     def _on_goaway(self, flags: int, number: int, payload: bytes) -> None:  # noqa: ARG002
+        """Section 6.8. Calls that run are answered; the client opens no more, so the rest is ours to end."""
         if number:
             raise FatalError(Code.PROTOCOL_ERROR, "GOAWAY on a stream")
         if len(payload) < 8:
@@ -283,6 +289,7 @@ class Connection(asyncio.Protocol):
         self._lifetime.peer_leaves()
 
     def _on_window_update(self, flags: int, number: int, payload: bytes) -> None:  # noqa: ARG002
+        """Section 6.9. An increment of 0 is an error of whom it is for."""
         size = increment(payload)
         self._floods.count_overhead()
         if number:
@@ -293,6 +300,7 @@ class Connection(asyncio.Protocol):
             self._output.grow(size)
 
     def _choked(self) -> None:
+        # No GOAWAY: it would only wait behind all that the client does not read.
         log.debug("the client sends, but reads nothing")
         self._lifetime.abort()
 

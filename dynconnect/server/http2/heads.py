@@ -126,6 +126,7 @@ def upgraded(method: str, target: bytes, headers: Iterable[Pair]) -> Head:
 
 
 def _request(fields: list[Pair]) -> Head:
+    """The request that *fields* make; raises StreamError for what section 8.1.1 calls malformed."""
     pseudo: dict[bytes, bytes] = {}
     regular: list[Pair] = []
     for name, value in fields:
@@ -190,6 +191,7 @@ def _headers(authority: bytes | None, regular: list[Pair]) -> tuple[Pair, ...]:
 
 
 def _content_length(fields: Iterable[Pair]) -> int | None:
+    """Digits only; repeated, it must repeat itself (RFC 9110, section 8.6)."""
     values = {value for name, value in fields if name == b"content-length"}
     if not values:
         return None

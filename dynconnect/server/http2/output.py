@@ -90,7 +90,7 @@ class Output:
 
     # --- the socket -----------------------------------------------------------------------------------------
 
-    def _flush(self) -> None:
+    def _flush(self) -> None:  # by call_soon, so after all that this turn of the loop still does
         self._scheduled = False
         self.flush()
 

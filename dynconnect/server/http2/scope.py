@@ -53,6 +53,7 @@ class Scopes:
             "headers": list(head.headers),
             "extensions": extensions,
         }
+        # A copy for each request, as ASGI's lifespan state says: what one call adds, others do not see.
         if self._state is not None:
             scope["state"] = self._state.copy()
         if self._tls is not None:

@@ -154,6 +154,7 @@ class Stream:
             self.task.cancel()
 
     def _close(self) -> None:
+        """Over on the wire: what the request still holds in memory goes back to the connection's window."""
         self.over = True
         if self._chunks:
             self._owner.consumed(sum(map(len, self._chunks)))
@@ -218,6 +219,7 @@ class Stream:
             self._send_trailers(message)
 
     def _send_start(self, message: Message) -> None:
+        """Encodes first: a head that is refused leaves the stream as it was, and another may follow."""
         status = message["status"]
         block, length = fields.response_head(status, message.get("headers", ()))
         self._no_body = self._no_body or status in (204, 304)
@@ -229,6 +231,7 @@ class Stream:
         self._phase = _BODY
 
     async def _send_body(self, body: bytes, *, last: bool) -> None:
+        """At once if all of it may go, else in parts; an empty body is no frame unless it ends the stream."""
         if self._no_body or type(body) is not bytes:
             body = b"" if self._no_body else bytes(body)
         size = len(body)
@@ -263,7 +266,7 @@ class Stream:
     async def _send_slowly(self, body: bytes, flags: int) -> None:
         """Sends *body* in parts, as the windows, the frame size and the socket allow."""
         if self._send_lock is None:
-            self._send_lock = asyncio.Lock()
+            self._send_lock = asyncio.Lock()  # two tasks may send at once; their bytes must not mix
         async with self._send_lock:
             sent, size = 0, len(body)
             try:
@@ -293,6 +296,7 @@ class Stream:
         raise ConnectionResetError(f"stream {self.id} was closed by the client")
 
     def _send_trailers(self, message: Message) -> None:
+        """The end with trailers; never merged into the head, where they would mean another thing."""
         self._trailer_fields += message.get("headers", ())
         if message.get("more_trailers", False):
             return

@@ -80,6 +80,7 @@ class Streams:
             self._floods.count_overhead()
 
     def _check_data(self, stream: Stream, size: int, *, end: int) -> None:
+        """What DATA must be to the request that it belongs to; *size* is without padding."""
         if stream.ended:  # section 5.1, half-closed (remote)
             raise StreamError(Code.STREAM_CLOSED, "DATA after END_STREAM")
         if stream.inbound.left < 0:
@@ -126,6 +127,7 @@ class Streams:
             raise FatalError(Code.PROTOCOL_ERROR, f"stream {number} out of order (RFC 9113, 5.1.1)")
 
     def _on_trailers(self, stream: Stream, block: bytes, flags: int) -> None:
+        """A second header block ends the request (section 8.1)."""
         if stream.ended:
             self._skip(block)
             raise StreamError(Code.STREAM_CLOSED, "HEADERS after END_STREAM")
@@ -139,6 +141,7 @@ class Streams:
         stream.end()
 
     def _on_request(self, number: int, block: bytes, *, ended: bool) -> None:
+        """A new stream: a request to be refused, reset, or answered by the application."""
         if self._is_ignored(number):
             self._skip(block)
             return
@@ -165,6 +168,7 @@ class Streams:
         self._heads.decode(block)
 
     def _make_stream(self, number: int, *, ended: bool) -> Stream:
+        """A stream that counts from now on; ``forget`` has to follow."""
         inbound = Inbound(self._limits.stream_window)
         stream = Stream(self, self._output, number, self._initial_window, inbound)
         stream.ended = ended
@@ -191,7 +195,7 @@ class Streams:
         if self._is_ignored(number):
             return
         self._check_not_idle(number)
-        self._dropped.pop(number, None)
+        self._dropped.pop(number, None)  # it knows now, so nothing late may come
         stream = self._streams.get(number)
         if stream is None or stream.over:
             self._floods.count_overhead()
@@ -256,6 +260,7 @@ class Streams:
         if stream is not None:
             stream.drop()
         if stream is None or not stream.ended:
+            # Frames may be under way; what they are worth in DATA is known, as no credit follows a reset.
             self._dropped[number] = self._limits.stream_window if stream is None else stream.inbound.left
             if len(self._dropped) > self._limits.max_remembered_resets:
                 del self._dropped[next(iter(self._dropped))]
