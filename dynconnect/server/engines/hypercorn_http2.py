@@ -91,8 +91,8 @@ class _Slot:
             pairs = [(name, value) for name, value in headers if name[:1] != b":"]
             self._connection.upgrade(headers[0][1].decode(), headers[1][1], pairs, settings or b"")
         # What hypercorn's reader has read, and hypercorn not yet: it comes first.
-        self._unread = bytes(reader._buffer)  # type: ignore[attr-defined]  # noqa: SLF001
-        reader._buffer.clear()  # type: ignore[attr-defined]  # noqa: SLF001
+        self._unread = bytes(reader._buffer)  # type: ignore[attr-defined]
+        reader._buffer.clear()  # type: ignore[attr-defined]
         if not transport.is_reading():
             transport.resume_reading()
         self._task_group.spawn(self._watch)
