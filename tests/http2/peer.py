@@ -80,7 +80,7 @@ class Transport(asyncio.Transport):
 
     def __init__(self, peer):
         super().__init__({"peername": ("192.0.2.1", 50000), "sockname": ("192.0.2.2", 443)})
-        self.peer, self.closing = peer, False
+        self.peer, self.closing, self.stuck, self.aborted = peer, False, False, False
 
     def write(self, data):
         assert not self.closing
@@ -97,11 +97,15 @@ class Transport(asyncio.Transport):
         return self.closing
 
     def close(self):
+        """Loses the connection, unless it is ``stuck``: then it waits for what is unread."""
         if not self.closing:
             self.closing = True
-            asyncio.get_running_loop().call_soon(self.peer.lose)
+            if not self.stuck:
+                asyncio.get_running_loop().call_soon(self.peer.lose)
 
-    abort = close
+    def abort(self):
+        self.closing = self.aborted = True
+        asyncio.get_running_loop().call_soon(self.peer.lose)
 
 
 class Peer:

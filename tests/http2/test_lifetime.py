@@ -206,6 +206,15 @@ async def test_a_client_that_does_not_close_after_the_end_is_closed():
         assert await peer.goaway() is Code.FRAME_SIZE_ERROR
         assert not peer.lost
         await peer.until(lambda: peer.lost)
+        assert not peer.transport.aborted  # which would throw away what a slow reader has not fetched
+
+
+async def test_a_client_that_never_fetches_the_rest_is_cut_off():
+    async with connected(hello, Limits(linger=SOON, stall_timeout=SOON)) as peer:
+        peer.transport.stuck = True
+        peer.send(frame(PING, payload=b"short"))
+        await peer.until(lambda: peer.lost)
+        assert peer.transport.aborted
 
 
 async def test_a_client_that_leaves_gets_its_answers_and_then_the_end():

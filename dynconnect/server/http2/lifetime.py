@@ -73,7 +73,7 @@ class Lifetime:
         """What may become due, and when."""
         limits, owner = self._limits, self._owner
         if self.stage is Stage.ENDED:
-            yield self._cut_at, self.abort
+            yield self._cut_at, self._close
             return
         if not self.greeted:
             yield self._made + limits.preface_timeout, self.abort
@@ -201,6 +201,15 @@ class Lifetime:
         if transport is not None and not transport.is_closing() and transport.can_write_eof():
             transport.write_eof()
         self.arm()
+
+    def _close(self) -> None:
+        """Closes the socket; what a slow reader has not fetched yet still goes, as long as it is fetched."""
+        transport = self._output.transport
+        if transport is None or transport.is_closing():
+            self.abort()
+        else:
+            self._cut_at = self._loop.time() + self._limits.stall_timeout
+            transport.close()
 
     def abort(self) -> None:
         """Ends at once: there is nobody to talk to."""
