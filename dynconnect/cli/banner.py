@@ -88,7 +88,7 @@ def _method(route: Route, widths: tuple[int, int]) -> Text:
 
 
 def _services(generation: Generation) -> Iterator[Text]:
-    """A line for each service, but not too many of them."""
+    """A line for each service, but not too many of them: the URL must stay in sight."""
     services = list(generation.schema.services.items())
     width = max(len(name) for name, _ in services[:MAX_SERVICES])
     for name, found in services[:MAX_SERVICES]:

@@ -22,6 +22,8 @@ Example:
 
 
 class _Commands(click.Group):
+    """A group that finds its commands by the names of their modules, and ends in words."""
+
     def list_commands(self, _ctx: click.Context) -> list[str]:
         return list(COMMANDS)
 

@@ -1,4 +1,7 @@
-"""How a refusal looks: every finding as one block of where, what, and what to do."""
+"""How a refusal looks: every finding as one block of where, what, and what to do.
+
+In click's colours and not in rich's: importing that would take longer than all else here.
+"""
 
 from __future__ import annotations
 

@@ -72,7 +72,10 @@ def sample(message: Descriptor, depth: int = 0) -> Json:
 
 
 def _value(field: FieldDescriptor, depth: int) -> Json:
-    """A value of *field*; None if it can as well be left out."""
+    """A value of *field*; None if it can as well be left out.
+
+    An empty message says nothing, and bytes would be noise: both are left out unless they are required.
+    """
     if field.message_type is not None:
         if depth >= MAX_DEPTH:
             return {} if field.is_required else None

@@ -1,4 +1,7 @@
-"""``dynconnect serve``: from files to a server."""
+"""``dynconnect serve``: from files to a server.
+
+Everything that can be wrong is looked at before anything is served, and said together.
+"""
 
 from __future__ import annotations
 
@@ -24,12 +27,14 @@ Example:
 
 
 def _port(text: str) -> int:
+    """The number of a port; not click's IntRange, whose help and whose refusal speak of integers."""
     if not (text.isascii() and text.isdecimal() and int(text) <= 65535):
         raise click.BadParameter(f"{text!r} is no port: give a number from 0 to 65535")
     return int(text)
 
 
 def _check_origins(_ctx: click.Context, _option: click.Parameter, value: tuple[str, ...]) -> tuple[str, ...]:
+    """The origins as they are, once each of them is one."""
     from dynconnect.server.cors import parse_origin
 
     try:
@@ -40,6 +45,7 @@ def _check_origins(_ctx: click.Context, _option: click.Parameter, value: tuple[s
     return value
 
 
+# Whether a file exists is not click's to say: `tls` does, for all of them at once.
 _FILE: dict[str, Any] = {"type": click.Path(path_type=Path), "metavar": "FILE"}  # Any: click's own
 _PORT: dict[str, Any] = {
     "type": _port,
@@ -75,6 +81,13 @@ _BYTES: dict[str, Any] = {"type": click.IntRange(1), "metavar": "BYTES", "defaul
     default=5.0,
     metavar="SECONDS",
     help="Time for running calls after SIGTERM (5).",
+)
+@click.option(
+    "--http2",
+    type=click.Choice(["own", "hypercorn"]),
+    default="own",
+    metavar="LAYER",
+    help="own, or hypercorn for the server's stock HTTP/2.",
 )
 @click.option(
     "--log-level",
@@ -117,6 +130,8 @@ def _load(
 ) -> tuple[Endpoint, Generation]:
     """Open the endpoint and build the generation; the one is tried even if the other fails.
 
+    The endpoint is first: while plugins load, clients wait for an answer instead of being refused.
+
     Raises:
         FindingsError: with the findings of both.
     """
@@ -135,7 +150,7 @@ def _load(
             findings += exc.findings
         if findings:
             raise FindingsError(findings)
-        opened.pop_all()
+        opened.pop_all()  # it stays open: the caller closes it
     return endpoint, generation
 
 

@@ -124,6 +124,7 @@ class Cors:
         return origin if origin is not None and (self._any or origin in self._origins) else None
 
     def _preflight(self, allowed: bytes | None, asked: dict[bytes, bytes]) -> _Headers:
+        """The headers of the answer to a preflight; without a permission it is no error, just empty."""
         headers: _Headers = [
             (
                 b"vary",
@@ -149,6 +150,7 @@ class Cors:
             yield b"access-control-allow-credentials", b"true"
 
     def _headers(self, wanted: bytes) -> bytes:
+        """The request headers that are allowed, of those *wanted* and all others, as a list."""
         names = list(self._allow_headers)
         if self._any_header and _NAMES.fullmatch(wanted):
             names += [name for part in wanted.decode().split(",") if (name := part.strip().lower())]
@@ -168,6 +170,7 @@ class Cors:
 
 
 def _vary_by_origin(headers: _Headers) -> _Headers:
+    """*headers* that vary by origin, besides what the application lets them vary by."""
     found = [
         part.strip().lower()
         for name, value in headers

@@ -161,7 +161,10 @@ async def test_unknown_hosts_are_refused_if_names_are_set():
 
 
 def test_another_hypercorn_keeps_its_own_http_2_and_says_why(monkeypatch):
+    stock = hypercorn.protocol.H2Protocol._stock
+    monkeypatch.setattr(hypercorn.protocol, "H2Protocol", stock)
     monkeypatch.setattr(hypercorn_http2, "version", lambda name: "0.19.1")
     assert hypercorn_http2.install() == (
         "hypercorn 0.19.1 is not known (only 0.18.x); its own HTTP/2 is used"
     )
+    assert hypercorn.protocol.H2Protocol is stock

@@ -34,7 +34,7 @@ def virtual_time() -> Iterator[Clock]:
         events = select(0)
         if not events and timeout is None:
             raise RuntimeError("deadlock: nothing will ever happen again")
-        if not events:
+        if timeout and not events:
             # At least one step of a float: late clocks are coarse, and the loop would never get there.
             clock.now = max(clock.now + timeout, math.nextafter(clock.now, math.inf))
         return events

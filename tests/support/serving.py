@@ -75,8 +75,10 @@ async def serving(app: Callable, **settings: object) -> AsyncIterator[str]:
         yield server.url
 
 
-def _command(arguments: Iterable[object]) -> list[str]:
-    return [sys.executable, "-W", "error", "-m", "dynconnect", *map(str, arguments)]
+def _command(arguments: Iterable[object], prelude: str = "") -> list[str]:
+    code = f"{prelude}\nfrom dynconnect.cli.main import main\nmain()"
+    entry = ["-c", code] if prelude else ["-m", "dynconnect"]
+    return [sys.executable, "-W", "error", *entry, *map(str, arguments)]
 
 
 def _environment(env: dict[str, str]) -> dict[str, str]:
@@ -91,14 +93,12 @@ class Program:
         results: the lines of its stdout, if that was to be kept apart.
     """
 
-    def __init__(
-        self, arguments: Iterable[object], env: dict[str, str], cwd: Path | None, apart: bool
-    ) -> None:
+    def __init__(self, command: list[str], env: dict[str, str], cwd: Path | None, apart: bool) -> None:
         self.output: list[str] = []
         self.results: list[str] = []
         self._lines: queue.SimpleQueue[str | None] = queue.SimpleQueue()
         self.process = subprocess.Popen(
-            _command(arguments),
+            command,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE if apart else subprocess.STDOUT,
@@ -159,13 +159,13 @@ def _read(pipe: TextIO, take: Callable[[str], object]) -> None:
 
 @contextmanager
 def program(
-    *arguments: object, cwd: Path | None = None, apart: bool = False, **env: str
+    *arguments: object, cwd: Path | None = None, apart: bool = False, prelude: str = "", **env: str
 ) -> Iterator[Program]:
     """`dynconnect` with *arguments*; stopped at the end, and then it must have exited with 0.
 
-    *apart*, its stdout is kept apart from its stderr.
+    *apart*, its stdout is kept apart from its stderr. *prelude* is code that runs before it.
     """
-    running = Program(arguments, env, cwd, apart)
+    running = Program(_command(arguments, prelude), env, cwd, apart)
     try:
         yield running
         if running.process.poll() is None:

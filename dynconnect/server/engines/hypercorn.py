@@ -3,7 +3,7 @@
 hypercorn 0.18's own loop can't stop while a stream is open: it ends with CancelledError (exit code
 1) once its grace is over, and from Python 3.12.1 on it waits for such connections for ever. Here
 listening, lifespan and stopping are ours; a connection (HTTP/1.1, HTTP/2, WebSocket) is hypercorn's.
-Nothing else in the package imports hypercorn.
+Only the files with its name import hypercorn.
 """
 
 from __future__ import annotations
@@ -14,25 +14,39 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any, cast
 
+from hypercorn.app_wrappers import ASGIWrapper
 from hypercorn.asyncio.lifespan import Lifespan
 from hypercorn.asyncio.tcp_server import TCPServer
 from hypercorn.asyncio.worker_context import WorkerContext
-from hypercorn.config import Config
-from hypercorn.typing import LifespanState
+from hypercorn.typing import ASGIFramework, LifespanState
 
-from dynconnect.server.asgi_call import App
+from dynconnect.server.asgi_call import App, Receive, Scope, Send
+from dynconnect.server.engines import hypercorn_http2
 from dynconnect.server.engines.endpoint import Endpoint
+from dynconnect.server.engines.hypercorn_http2 import Http2Config
 from dynconnect.server.engines.settings import Settings
+from dynconnect.server.http2 import Limits
 
 log = logging.getLogger(__name__)
 
 CUT_TIMEOUT = 1.0
 """Seconds for calls to tidy up once they are cancelled, and again for connections to close after that."""
+_LAST_WORDS = 5.0
 
 
-def configure(settings: Settings) -> Config:
+def _http2_limits(settings: Settings) -> Limits | None:
+    if settings.http2 == "hypercorn":
+        return None
+    return Limits(
+        idle_timeout=settings.idle_timeout,
+        max_concurrent_streams=settings.streams_max,
+        header_list_bytes=settings.head_max_bytes,
+    )
+
+
+def configure(settings: Settings) -> Http2Config:
     """The configuration of hypercorn, its defaults replaced where they would lose calls."""
-    config = Config()
+    config = Http2Config()
     config.errorlog = log
     config.include_server_header = False
     config.keep_alive_timeout = settings.idle_timeout
@@ -44,7 +58,9 @@ def configure(settings: Settings) -> Config:
     # A full queue stops all calls of its connection: room for a burst of small frames. Not without
     # end, as it is what holds back a client that sends faster than its call reads.
     config.max_app_queue_size = 64
-    config.startup_timeout = config.shutdown_timeout = 60.0
+    config.http2_limits = _http2_limits(settings)
+    # What it says to our HTTP/2; `_Connections.drain` cuts calls before that.
+    config.graceful_timeout = settings.drain + _LAST_WORDS
     return config
 
 
@@ -62,6 +78,8 @@ async def serve(
     settings = endpoint.settings
     calls = _Calls(app)
     config = configure(settings)
+    if settings.http2 == "own" and (reason := hypercorn_http2.install()):
+        log.warning("%s", reason)
     async with _lifespan(calls, config) as state:
         connections = _Connections(calls, config, state)
         tls: dict[str, Any] = {}  # Any: options of different types
@@ -86,21 +104,13 @@ async def serve(
 
 
 class _Calls:
-    """The application as hypercorn calls it, and the tasks that run in it."""
+    """The application, and the tasks that run in it."""
 
     def __init__(self, app: App) -> None:
         self._app = app
         self.running: set[asyncio.Task[object]] = set()
 
-    async def __call__(
-        self,
-        scope: Any,
-        receive: Any,
-        send: Any,
-        sync_spawn: object,  # noqa: ARG002  for WSGI
-        call_soon: object,  # noqa: ARG002  for WSGI
-    ) -> None:
-        # Any: hypercorn has a type for each message, where ASGI has dictionaries
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
             return await self._app(scope, receive, send)
         task = _current_task()
@@ -114,8 +124,9 @@ class _Calls:
 class _Connections:
     """The open connections of a server."""
 
-    def __init__(self, calls: _Calls, config: Config, state: LifespanState) -> None:
+    def __init__(self, calls: _Calls, config: Http2Config, state: LifespanState) -> None:
         self._calls = calls
+        self._app = _wrapped(calls)
         self._config = config
         self._state = state
         self._context = WorkerContext(None)
@@ -128,7 +139,7 @@ class _Connections:
         peer = writer.get_extra_info("peername")
         try:
             loop = asyncio.get_running_loop()
-            await TCPServer(self._calls, loop, self._config, self._context, self._state, reader, writer)
+            await TCPServer(self._app, loop, self._config, self._context, self._state, reader, writer)
         except asyncio.CancelledError:
             pass  # the event loop ends
         except Exception as exc:
@@ -163,14 +174,14 @@ class _Connections:
 
 
 @asynccontextmanager
-async def _lifespan(app: _Calls, config: Config) -> AsyncIterator[LifespanState]:
+async def _lifespan(app: App, config: Http2Config) -> AsyncIterator[LifespanState]:
     """Start and stop *app*; what it shares with its requests.
 
     Raises:
         Exception: what kept *app* from starting.
     """
     state = cast(LifespanState, {})
-    lifespan = Lifespan(app, config, asyncio.get_running_loop(), state)
+    lifespan = Lifespan(_wrapped(app), config, asyncio.get_running_loop(), state)
     task = asyncio.create_task(lifespan.handle_lifespan())
     await lifespan.wait_for_startup()
     if task.done():
@@ -183,6 +194,10 @@ async def _lifespan(app: _Calls, config: Config) -> AsyncIterator[LifespanState]
         [outcome] = await asyncio.gather(task, return_exceptions=True)
         if isinstance(outcome, Exception):
             log.error("the application failed to stop", exc_info=outcome)
+
+
+def _wrapped(app: App) -> ASGIWrapper:
+    return ASGIWrapper(cast(ASGIFramework, app))
 
 
 def _current_task() -> asyncio.Task[object]:

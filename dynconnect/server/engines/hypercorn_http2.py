@@ -39,15 +39,40 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
 
-def install(limits: Limits = DEFAULT) -> str | None:
-    """Makes hypercorn speak HTTP/2 by us; returns why not, if it is not the hypercorn that we know."""
+class Http2Config(Config):
+    """A configuration of hypercorn that says which HTTP/2 it means."""
+
+    http2_limits: Limits | None = DEFAULT
+    """The limits of ours; None leaves HTTP/2 to hypercorn."""
+
+
+def install() -> str | None:
+    """Makes hypercorn speak HTTP/2 by us; returns why not, if it is not the hypercorn that we know.
+
+    An `Http2Config` may say otherwise for the servers that it is given to.
+    """
+    stock = hypercorn.protocol.H2Protocol  # type: ignore[attr-defined]  # not in its __all__
+    if isinstance(stock, _Choice):
+        return None
     found = version("hypercorn")
     if not f"{found}.".startswith(KNOWN):
         return f"hypercorn {found} is not known (only {', '.join(KNOWN)}x); its own HTTP/2 is used"
-    if list(signature(hypercorn.protocol.H2Protocol).parameters) != _ARGUMENTS:  # type: ignore[attr-defined]
+    if list(signature(stock).parameters) != _ARGUMENTS:
         return f"hypercorn {found} has another H2Protocol than expected; its own HTTP/2 is used"
-    hypercorn.protocol.H2Protocol = partial(_Slot, limits)  # type: ignore[attr-defined,assignment]
+    hypercorn.protocol.H2Protocol = _Choice(stock)  # type: ignore[attr-defined,assignment]
     return None
+
+
+class _Choice:
+    """What hypercorn makes its HTTP/2 connections with: ours, or its *stock* ones."""
+
+    def __init__(self, stock: Callable[..., Any]) -> None:  # Any: hypercorn's class, which it does not export
+        self._stock = stock
+
+    def __call__(self, app: AppWrapper, config: Config, *rest: Any) -> Any:  # Any: passed on as it is
+        limits = config.http2_limits if isinstance(config, Http2Config) else DEFAULT
+        make = self._stock if limits is None else partial(_Slot, limits)
+        return make(app, config, *rest)
 
 
 class _Slot:

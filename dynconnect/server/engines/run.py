@@ -20,7 +20,7 @@ from dynconnect.server.engines.endpoint import Endpoint
 
 log = logging.getLogger(__name__)
 
-END_TIMEOUT = 3.0
+END_TIMEOUT = 10.0
 """Seconds from the end of the drain to the end of the process, whatever still runs in it."""
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from dynconnect.schema.finding import FindingsError
 
@@ -31,6 +32,7 @@ class Settings:
         head_max_bytes: the largest request head. The message of a Connect GET stands in it.
         streams_max: how many calls one HTTP/2 connection may have at a time; long streams are common.
         backlog: how many connections may wait to be accepted.
+        http2: whose HTTP/2: ``own``, or that of the server, ``hypercorn``, to see whether a fault is ours.
     """
 
     host: str = "127.0.0.1"
@@ -44,3 +46,4 @@ class Settings:
     head_max_bytes: int = 64 * 1024
     streams_max: int = 1000
     backlog: int = 1024
+    http2: Literal["own", "hypercorn"] = "own"

@@ -53,12 +53,14 @@ def _check(path: Path, what: str, label: str) -> list[Finding]:
         content = path.read_bytes()
     except OSError as exc:
         return [Finding(str(path), f"the {what} can't be read: {exc.strerror}")]
+    # OpenSSL says of a wrong file no more than "PEM lib", and not of which one.
     if f"{label}-----".encode() not in content:
         return [Finding(str(path), f"holds no {what} in PEM", _PEM_HINT.format(label))]
     return []
 
 
 def _load_chain(context: ssl.SSLContext, cert: Path, key: Path) -> None:
+    """Give *context* a certificate and its key, or raise StartError for the one at fault."""
     try:
         # Without a password of ours, OpenSSL would stop and ask the terminal for one.
         context.load_cert_chain(cert, key, password=_no_password)
@@ -78,6 +80,7 @@ def _load_chain(context: ssl.SSLContext, cert: Path, key: Path) -> None:
 
 
 def _load_authorities(context: ssl.SSLContext, path: Path) -> None:
+    """Let *context* accept only clients that the authorities in *path* vouch for."""
     try:
         context.load_verify_locations(path)
     except ssl.SSLError as exc:

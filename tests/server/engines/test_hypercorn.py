@@ -9,6 +9,8 @@ from contextlib import suppress
 
 import httpx
 import pytest
+from grpc import StatusCode
+from grpc.aio import insecure_channel
 from support.serving import GUARD, Certificates, client, running, serving
 
 from dynconnect.server.engines import hypercorn
@@ -235,6 +237,11 @@ async def test_an_application_that_fails_to_stop_is_heard(caplog):
 # Stopping.
 
 
+# httpx takes a GOAWAY for the end of everything, even of calls that it spares: h2 takes no frame after
+# it. So it stops only the stock layer, which drops frames in turn; ours is stopped under grpcio below.
+STOCK = {"http2": "hypercorn"}
+
+
 async def refused(port):
     """Wait until connections are refused, which tells that the stop has begun."""
     with suppress(ConnectionError):
@@ -245,7 +252,7 @@ async def refused(port):
 
 @pytest.mark.parametrize(("http2", "tls", "_"), TRANSPORTS)
 async def test_idle_connections_do_not_delay_the_end(certificates, http2, tls, _):
-    settings = {"drain": GUARD, **(certificates.server if tls else {})}
+    settings = {"drain": GUARD, **STOCK, **(certificates.server if tls else {})}
     async with (
         running(App(), **settings) as server,
         client(server.url, http2=http2, verify=certificates.trusting()) as http,
@@ -258,7 +265,7 @@ async def test_idle_connections_do_not_delay_the_end(certificates, http2, tls, _
 @pytest.mark.parametrize("http2", [False, True])
 async def test_a_call_may_end_while_the_server_drains(http2):
     app = App()
-    async with running(app, drain=GUARD) as server, client(server.url, http2=http2) as http:
+    async with running(app, drain=GUARD, **STOCK) as server, client(server.url, http2=http2) as http:
         async with http.stream("POST", "/wait") as answer:
             await app.began.wait()
             server.begin_stop()
@@ -272,7 +279,7 @@ async def test_a_call_may_end_while_the_server_drains(http2):
 @pytest.mark.parametrize(("http2", "tls", "_"), TRANSPORTS)
 async def test_a_stream_that_does_not_end_is_cut_and_its_handler_tidies_up(certificates, http2, tls, _):
     app = App()
-    settings = {"drain": 0.05, **(certificates.server if tls else {})}
+    settings = {"drain": 0.05, **STOCK, **(certificates.server if tls else {})}
     async with (
         running(app, **settings) as server,
         client(server.url, http2=http2, verify=certificates.trusting()) as http,
@@ -283,6 +290,39 @@ async def test_a_stream_that_does_not_end_is_cut_and_its_handler_tidies_up(certi
         with pytest.raises(httpx.TransportError):
             await answer.aread()
     assert app.events == ["lifespan.startup", "call", "lifespan.shutdown"]
+
+
+async def test_a_call_by_grpcio_may_end_while_our_http_2_drains():
+    app = App()
+    async with running(app, drain=GUARD) as server, insecure_channel(f"127.0.0.1:{server.port}") as channel:
+        call = channel.stream_stream("/wait")(timeout=GUARD)
+        await call.done_writing()
+        await app.began.wait()
+        server.begin_stop()
+        await refused(server.port)
+        assert not server.task.done()
+        app.freed.set()
+        await server.task
+    assert app.events == ["lifespan.startup", "call", "lifespan.shutdown"]
+
+
+async def test_a_stream_of_grpcio_is_cut_and_its_handler_tidies_up():
+    app = App()
+    async with running(app, drain=0.05) as server, insecure_channel(f"127.0.0.1:{server.port}") as channel:
+        call = channel.stream_stream("/forever")(timeout=GUARD)
+        await app.began.wait()
+        await server.stop()
+        assert await call.code() is not StatusCode.OK
+    assert app.events == ["lifespan.startup", "call", "lifespan.shutdown"]
+
+
+@pytest.mark.parametrize("layer", ["own", "hypercorn"])
+async def test_the_http_2_layer_is_the_one_that_is_asked_for(layer):
+    app = App()
+    async with running(app, http2=layer) as server, client(server.url, http2=True) as http:
+        assert (await http.post("/")).http_version == "HTTP/2"
+    # Ours alone copes with an answer that comes before its request has ended, and says so.
+    assert ("dynconnect.early_response" in app.scope["extensions"]) is (layer == "own")
 
 
 @pytest.mark.parametrize("tls", [False, True])

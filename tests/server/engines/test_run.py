@@ -27,14 +27,19 @@ def project(tmp_path_factory):
 
 
 @pytest.fixture(params=["asyncio", "uvloop"])
-def loop(request, tmp_path):
-    """The environment in which a program runs on a loop."""
-    if request.param == "asyncio":
-        (tmp_path / "uvloop.py").write_text("raise ImportError('not installed here')\n")
-        return {"PYTHONPATH": str(tmp_path)}
-    if importlib.util.find_spec("uvloop") is None:
+def loop_name(request):
+    if request.param == "uvloop" and importlib.util.find_spec("uvloop") is None:
         pytest.skip("uvloop is not installed")
-    return {}
+    return request.param
+
+
+@pytest.fixture
+def loop(loop_name, tmp_path):
+    """The environment in which a program runs on that loop."""
+    if loop_name == "uvloop":
+        return {}
+    (tmp_path / "uvloop.py").write_text("raise ImportError('not installed here')\n")
+    return {"PYTHONPATH": str(tmp_path)}
 
 
 @contextmanager
@@ -57,13 +62,10 @@ def stream(url, text):
         yield pieces
 
 
-@pytest.mark.parametrize("name", ["asyncio", "uvloop"])
-def test_uvloop_is_used_where_it_is_installed(project, loop, name, request):
-    if request.node.callspec.params["loop"] != name:
-        pytest.skip("one loop, one name")
+def test_uvloop_is_used_where_it_is_installed(project, loop, loop_name):
     with program(*SERVE, cwd=project, **loop) as server:
         answer = httpx.post(f"{server.url}/notes.v1.Notes/Echo", json={"text": "loop"}, trust_env=False)
-        assert answer.json()["text"].startswith(name)
+        assert answer.json()["text"].startswith(loop_name)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -99,7 +101,8 @@ def test_a_second_signal_ends_it_even_if_a_handler_holds_up_the_loop(project, lo
 
 @pytest.mark.parametrize("text", ["spin", "block"])
 def test_a_handler_that_cannot_be_stopped_does_not_keep_the_process(project, text):
-    with program(*SERVE, "--drain", 0, cwd=project) as server, stream(server.url, text):
+    soon = "from dynconnect.server.engines import run; run.END_TIMEOUT = 0.5"
+    with program(*SERVE, "--drain", 0, cwd=project, prelude=soon) as server, stream(server.url, text):
         server.signal()
         assert server.finished() == 0
     assert "something still runs in a handler" in server.text
@@ -123,7 +126,7 @@ REPORTS = [
 @pytest.mark.parametrize(("exc", "level"), REPORTS)
 async def test_what_nobody_caught_is_logged_unless_it_is_the_networks_doing(caplog, exc, level):
     caplog.set_level(logging.DEBUG, run.log.name)
-    run._report(asyncio.get_running_loop(), {"message": "lost", "exception": exc})  # noqa: SLF001  asyncio calls it
+    run._report(asyncio.get_running_loop(), {"message": "lost", "exception": exc})
     [record] = caplog.records
     assert record.levelno == level
     assert (record.exc_info is not None and record.exc_info[1] is exc) is (
