@@ -74,6 +74,7 @@ class _Thread:
         self._wake = asyncio.Event()
         self._variables = copy_context()
         self._step: Future[Any] | None = None
+        self._reading: asyncio.Timeout | None = None
         self.requests = _Requests(self._wake_up)
         self.responses: Iterator[Any] | None = None
 
@@ -99,7 +100,9 @@ class _Thread:
         """What *function* returns in a thread; requests that it asks for meanwhile are read here."""
         step: Future[T] = _pool().submit(_enter, self._variables, function, args)
         self._step = step
-        step.add_done_callback(lambda _: self._wake_up())
+        step.add_done_callback(self._done)
+        # A thread of the handler's own may still wait for a request since the last step.
+        self._wake.set()
         while True:
             await self._wake.wait()
             self._wake.clear()
@@ -112,12 +115,17 @@ class _Thread:
         demand = self.requests.demand
         if demand is None or demand.done() or self._source is None:
             return
+        self._reading = reading = asyncio.timeout(None)
         try:
-            request = await anext(self._source, _END)
+            async with reading:
+                request = await anext(self._source, _END)
         except Exception as error:  # noqa: BLE001  the thread raises it where the handler waits
-            demand.set_exception(error)
+            if not reading.expired():
+                demand.set_exception(error)
         else:
             demand.set_result(request)
+        finally:
+            self._reading = None
 
     def _end(self, step: Future[Any]) -> None:
         """Finish, in its thread, what *step* has left after its call was over."""
@@ -131,9 +139,18 @@ class _Thread:
             log.error("a handler failed after its call was over", exc_info=error)
 
     def _wake_up(self) -> None:
-        # The loop may be gone when a step ends late, and nobody waits then.
+        self._loop.call_soon_threadsafe(self._wake.set)
+
+    def _done(self, step: Future[Any]) -> None:
+        # The loop may be closed when a step ends late, and nobody waits then.
         with contextlib.suppress(RuntimeError):
-            self._loop.call_soon_threadsafe(self._wake.set)
+            self._loop.call_soon_threadsafe(self._finish, step)
+
+    def _finish(self, step: Future[Any]) -> None:
+        self._wake.set()
+        if self._reading is not None and step is self._step:
+            # A thread of the handler's own asked for this request, and the handler did not wait for it.
+            self._reading.reschedule(self._loop.time())
 
 
 class _Requests(Iterator[Any]):  # Any: messages, as above

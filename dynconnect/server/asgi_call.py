@@ -55,7 +55,7 @@ class Body:
         self.disconnected = False
         self.scope = CancelScope()
         """Cancels the call when its client has gone."""
-        self._watch_soon = self._loop.call_soon(self._watch)
+        self._watch_soon: asyncio.Handle | None = self._loop.call_soon(self._watch)
 
     async def read(self) -> bytes | None:
         """The next piece of the body; None once it has ended."""
@@ -90,7 +90,6 @@ class Body:
         """The call is over: receive no more. Whoever still reads finds the end."""
         self._closed = self._ended = True
         self._drop()
-        self._watch_soon.cancel()
         if self._pump is not None:
             self._pump.cancel()
             await asyncio.wait([self._pump])
@@ -102,38 +101,41 @@ class Body:
         raise asyncio.CancelledError
 
     def _client_gone(self) -> None:
-        if not (self.disconnected or self._closed):
+        if not self.disconnected:
             self.disconnected = True
             self._wake()
             self.scope.cancel()
 
     def _watch(self) -> None:
         """Let a task receive, unless the call does so itself at the moment."""
+        self._watch_soon = None
         if self._pump is None and not (self._receiving or self.disconnected or self._closed):
             self._pump = self._loop.create_task(self._receive_all())
 
     async def _receive_here(self) -> None:
         self._receiving = True
         try:
-            await self._receive_one()
+            self._take(await self._receive())
+        except Exception as exc:  # noqa: BLE001  see `_failed`
+            self._failed(exc)
         finally:
             self._receiving = False
-            self._watch_soon.cancel()
-            self._watch_soon = self._loop.call_soon(self._watch)
+            if self._watch_soon is None:
+                self._watch_soon = self._loop.call_soon(self._watch)
 
     async def _receive_all(self) -> None:
         while not self.disconnected:
-            await self._receive_one()
+            try:
+                self._take(await self._receive())
+            except Exception as exc:  # noqa: BLE001  see `_failed`
+                self._failed(exc)
             while self._held > self._limits.buffer_max_bytes and not self._dropping:
                 await self._change()
 
-    async def _receive_one(self) -> None:
-        try:
-            message = await self._receive()
-        except Exception as exc:  # noqa: BLE001  servers differ in what they raise; all mean the same
-            log.debug("receiving failed: %r", exc)
-            return self._client_gone()
-        return self._take(message)
+    def _failed(self, exc: Exception) -> None:
+        """Take what `receive` raised: servers differ in it, and all mean that the client has gone."""
+        log.debug("receiving failed: %r", exc)
+        self._client_gone()
 
     def _take(self, message: Message) -> None:
         if message["type"] == "http.disconnect":

@@ -151,25 +151,20 @@ class _Requests:
 
     async def __anext__(self) -> Any:  # Any: as above
         try:
-            data = await self._next()
+            while (data := next(self._messages, None)) is None:
+                if self._ended:
+                    raise StopAsyncIteration
+                self._messages = self._take(await self._body.read())
         except ConnectError:
             self._ended = True  # what follows a broken frame means nothing
             raise
-        if data is None:
-            raise StopAsyncIteration
         return self._codec.decode(data, self._input)
 
-    async def _next(self) -> bytes | None:
-        while (data := next(self._messages, None)) is None:
-            if self._ended:
-                return None
-            chunk = await self._body.read()
-            if chunk is None:
-                self._ended = True
-                self._messages = self._exchange.receive_end()
-            else:
-                self._messages = self._exchange.receive(chunk)
-        return data
+    def _take(self, chunk: bytes | None) -> Iterator[bytes]:
+        if chunk is not None:
+            return self._exchange.receive(chunk)
+        self._ended = True
+        return self._exchange.receive_end()
 
 
 def _is_sound(error: ConnectError) -> bool:

@@ -37,8 +37,7 @@ class Decoder:
 
     def close(self) -> bytes:
         """What is left at the end, whose padding some clients leave out."""
-        rest, self._rest = self._rest, b""
-        return _decode(rest + b"=" * (-len(rest) % _GROUP))
+        return _decode(self._rest + b"=" * (-len(self._rest) % _GROUP))
 
 
 def _decode(data: bytes) -> bytes:

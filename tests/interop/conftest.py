@@ -6,7 +6,7 @@ import os
 import re
 import subprocess
 import sys
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -16,6 +16,25 @@ HERE = Path(__file__).parent
 # `run` sets it, and only then are the tools of this folder there: `make test` needs none of them.
 TOOLS = os.environ.get("DYNCONNECT_INTEROP_TOOLS")
 collect_ignore_glob = [] if TOOLS else ["test_*.py"]
+
+
+@pytest.fixture(scope="session")
+def here():
+    """This folder."""
+    return HERE
+
+
+@pytest.fixture(scope="session")
+def go_tool():
+    """Finds a Go program that `run` has installed; without Go there is none, which `run` has said."""
+
+    def find(name):
+        path = Path(TOOLS, "bin", name)
+        if not path.exists():
+            pytest.skip(f"{name} is not installed: there is no Go here")
+        return path
+
+    return find
 
 
 @pytest.fixture(scope="session")
@@ -57,11 +76,13 @@ def _serving(descriptor_set, options, log_path):
 
 
 def _url(server, log_path):
-    # The banner comes once the socket listens. There is no event to wait for in another process's file.
-    while server.poll() is None:
-        if found := re.search(r"https?://127\.0\.0\.1:\d+", log_path.read_text()):
-            return found[0]
-    raise AssertionError(log_path.read_text())
+    # The banner comes once the socket listens, in another process's file: all that can be waited for
+    # is that process's end.
+    while (found := re.search(r"https?://127\.0\.0\.1:\d+", log_path.read_text())) is None:
+        with suppress(subprocess.TimeoutExpired):
+            server.wait(timeout=0.05)
+            raise AssertionError(log_path.read_text())
+    return found[0]
 
 
 @pytest.fixture(scope="session")

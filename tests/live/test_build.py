@@ -39,8 +39,15 @@ def make(project):
         generation.close()
 
 
-def private_modules():
-    return [name for name in sys.modules if name.startswith("dynconnect_plugins_g")]
+@pytest.fixture
+def left_behind():
+    """The plugin modules that the test leaves in the process."""
+
+    def modules():
+        return {name for name in sys.modules if name.startswith("dynconnect_plugins_g")}
+
+    before = modules()
+    return lambda: modules() - before
 
 
 async def test_every_method_has_a_route_and_the_bound_ones_say_by_what(make):
@@ -133,12 +140,12 @@ BROKEN = [
 
 
 @pytest.mark.parametrize(("text", "message"), BROKEN)
-def test_a_refused_generation_leaves_no_modules(project, text, message):
+def test_a_refused_generation_leaves_no_modules(project, left_behind, text, message):
     project.plugin(text)
     with pytest.raises(FindingsError) as caught:
         build(["shop.binpb"], ["plugins"])
     assert message in str(caught.value)
-    assert private_modules() == []
+    assert left_behind() == set()
 
 
 def test_an_interceptor_that_fails_for_every_method_is_one_finding(project):
@@ -148,11 +155,11 @@ def test_an_interceptor_that_fails_for_every_method_is_one_finding(project):
     assert len(caught.value.findings) == 1
 
 
-def test_a_schema_made_elsewhere_is_assembled_as_well(project):
+def test_a_schema_made_elsewhere_is_assembled_as_well(project, left_behind):
     generation = assemble(shop(), discover(["plugins"], 5, shop(), ()), 5)
     assert (generation.number, generation.schema) == (5, shop())
     generation.close()
-    assert private_modules() == []
+    assert left_behind() == set()
 
 
 def test_every_unreadable_set_is_named(project):
@@ -178,7 +185,7 @@ async def test_a_build_in_a_thread_raises_the_findings(project):
 
 
 @pytest.mark.parametrize("fails", [False, True])
-async def test_a_cancelled_build_leaves_nothing_behind(project, monkeypatch, fails):
+async def test_a_cancelled_build_leaves_nothing_behind(project, left_behind, monkeypatch, fails):
     begun, go = threading.Event(), threading.Event()
 
     def slow(*args):
@@ -198,4 +205,4 @@ async def test_a_cancelled_build_leaves_nothing_behind(project, monkeypatch, fai
     go.set()
     await asyncio.wait(others)
     await asyncio.sleep(0)
-    assert private_modules() == []
+    assert left_behind() == set()

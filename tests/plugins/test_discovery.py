@@ -178,16 +178,27 @@ class TestEntryPoints:
         (text,) = texts(plugins)
         assert text.startswith(expected)
 
-    def test_of_the_environment_are_read_once(self, folder, monkeypatch):
-        asked = []
-        monkeypatch.setattr(
-            discovery.importlib.metadata, "entry_points", lambda group: asked.append(group) or []
-        )
+    @pytest.fixture
+    def environment(self, site, monkeypatch):
+        """An environment with the distributions in *site* alone."""
+        monkeypatch.setattr(sys, "path", [str(site), str(site / "not there")])
         discovery._installed.cache_clear()
-        discover([]).close()
-        discover([]).close()
+        yield site
         discovery._installed.cache_clear()
-        assert asked == ["dynconnect.plugins"]
+
+    def test_of_the_environment_are_read_once(self, environment):
+        (environment / "acme-1.dist-info").mkdir()
+        declared = environment / "acme-1.dist-info" / "entry_points.txt"
+        declared.write_text("[console_scripts]\nx = y:z\n")
+        plugins = discover([], 1, shop())
+        plugins.close()
+        assert names(plugins) == []
+        declared.write_text("[dynconnect.plugins]\nacme = acme.plugin:Two\n")
+        for expected in ([], ["Two"]):
+            plugins = discover([], 1, shop())
+            plugins.close()
+            assert names(plugins) == expected
+            discovery._installed.cache_clear()
 
 
 def test_an_interrupt_is_not_taken_for_a_fault(load, write):

@@ -337,17 +337,71 @@ async def test_a_handler_that_fails_after_its_call_is_logged(monkeypatch, where)
     assert more["exc_info"].args == (where,)
 
 
-async def test_after_the_call_the_requests_are_closed_to_threads_of_the_handler_s_own(monkeypatch):
-    watched = Watched()
+async def test_a_handler_may_answer_while_a_thread_of_its_own_waits_for_a_request(monkeypatch):
+    watched, waiting = Watched(), threading.Event()
+
+    async def requests():
+        yield "first"
+        waiting.set()
+        await asyncio.Event().wait()
 
     def upload(requests, ctx):
         threading.Thread(target=lambda: list(watched.read(requests)), daemon=True).start()
+        return waiting.wait(WAIT)
 
     # The thread's own exception is what this is about.
     monkeypatch.setattr(threading, "excepthook", lambda args: None)
-    await run("Upload", upload, endless())
+    async with asyncio.timeout(WAIT):
+        assert await run("Upload", upload, requests())
     await happens(watched.ended)
     assert watched.how.code is Code.CANCELED
+
+
+async def test_a_thread_of_the_handler_s_own_may_wait_for_a_request_across_steps():
+    more, waiting, found = asyncio.Event(), threading.Event(), []
+
+    class Requests:
+        """Like the server's: reading may be given up, and begun again."""
+
+        def __init__(self):
+            self.items = iter("ab")
+
+        def __aiter__(self):
+            return self
+
+        async def __anext__(self):
+            if found:
+                waiting.set()
+                await more.wait()
+            return next(self.items)
+
+    def chat(requests, ctx):
+        def read():
+            found.append(next(requests))
+            found.append(next(requests))
+
+        reader = threading.Thread(target=read, daemon=True)
+        reader.start()
+        waiting.wait(WAIT)
+        yield "one"
+        reader.join(WAIT)
+        yield "two"
+
+    responses = run("Chat", chat, Requests())
+    async with asyncio.timeout(WAIT):
+        assert await anext(responses) == "one"
+        more.set()
+        assert await collect(responses) == ["two"]
+    assert found == ["a", "b"]
+
+
+async def test_a_time_out_of_the_requests_is_the_handler_s():
+    async def requests():
+        raise TimeoutError("of the client")
+        yield
+
+    with pytest.raises(TimeoutError, match="of the client"):
+        await run("Upload", lambda requests, ctx: next(requests), requests())
 
 
 async def test_after_the_call_its_requests_raise():
@@ -360,6 +414,14 @@ async def test_a_call_that_is_woken_for_nothing_reads_nothing():
     thread = threads._Thread(several("a"))
     await thread._read()
     assert thread.requests.demand is None
+
+
+def test_a_request_that_no_loop_can_read_raises_instead_of_waiting():
+    loop = asyncio.new_event_loop()
+    loop.close()
+    requests = threads._Requests(lambda: loop.call_soon_threadsafe(print))
+    with pytest.raises(RuntimeError, match="closed"):
+        next(requests)
 
 
 async def test_two_threads_of_a_handler_may_share_its_requests():

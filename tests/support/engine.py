@@ -6,8 +6,8 @@ import asyncio
 from collections import defaultdict
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 
-import hypercorn.protocol
 from support import schema
 from support.asgi import GUARD
 from support.serving import serving
@@ -16,22 +16,11 @@ from dynconnect.rpc.code import Code
 from dynconnect.rpc.errors import ConnectError
 from dynconnect.rpc.limits import Limits
 from dynconnect.server.asgi import Server
-from dynconnect.server.engines import hypercorn_http2
 
-
-@asynccontextmanager
-async def on_our_http2(app: Server) -> AsyncIterator[str]:
-    """The URL of *app* on hypercorn with our HTTP/2 in it, which is taken out again."""
-    stock = hypercorn.protocol.H2Protocol
-    assert hypercorn_http2.install() is None
-    try:
-        async with serving(app) as url:
-            yield url
-    finally:
-        hypercorn.protocol.H2Protocol = stock
-
-
-ENGINES = {"hypercorn": serving, "our-http2": on_our_http2}
+ENGINES = {
+    "hypercorn, own http2": partial(serving, http2="own"),
+    "hypercorn": partial(serving, http2="hypercorn"),
+}
 """By name, what serves an application and gives its URL."""
 # A longer drain than by default, so that a busy machine fails no test.
 LIMITS = Limits(read_max_bytes=1_000_000, drain_max_bytes=64_000_000, drain_timeout=3.0)

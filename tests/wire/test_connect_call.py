@@ -269,6 +269,12 @@ def test_x1_x2_u4_an_error_is_read_from_its_json(code):
     assert (found.response_headers["x-a"], found.response_trailers["x-b"]) == ("1", "2")
 
 
+def test_r2_the_charset_of_an_error_does_not_matter():
+    found = unary()
+    feed(found, response("json; charset=utf-8", 409), Data(b'{"code":"aborted","message":"m"}'), End())
+    assert failed(found) == (Code.ABORTED, "m")
+
+
 def test_u2_a_packed_error_is_unpacked():
     found = unary()
     body = GZIP.compress(b'{"code":"aborted","message":"m"}')

@@ -165,6 +165,7 @@ READ = [
     pytest.param(
         {"details": [{"type": "a.B", "value": "Y"}, {"type": "a.B", "value": "\xe9"}]}, "", (), id="no base64"
     ),
+    pytest.param({"details": [{"type": "a.B", "value": "!!!!"}]}, "", (), id="nothing of base64"),
     pytest.param(
         {
             "details": [

@@ -72,6 +72,12 @@ def test_r13_r15_a_request_names_path_codec_and_encodings(kind, codec):
     ]
 
 
+def test_w5_calls_are_binary_unless_text_is_asked_for():
+    found = GrpcWeb(wire.offer()).call(wire.PATH, "proto", CallOptions(), streaming=False)
+    assert found.request.headers["content-type"] == f"{WEB}+proto"
+    assert found.send(b"hi") == wire.envelope(b"hi")
+
+
 @each_kind
 def test_without_compressions_none_are_accepted(kind):
     assert "grpc-accept-encoding" not in opened(kind, compressions={}).request.headers
