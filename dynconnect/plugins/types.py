@@ -85,13 +85,16 @@ def _member(package: str, name: str) -> Any:  # Any: a handle, a module or a num
     Raises:
         ImportError: with the nearest name, or the package that has it.
     """
-    packages = _packages(current_schema())
+    # Tools ask every module for names of Python's own and of theirs, and expect the ordinary answer.
+    if name.startswith("__") and name != "__all__":
+        raise AttributeError(name)
+    try:
+        packages = _packages(current_schema())
+    except LookupError as error:
+        raise AttributeError(f"{name}: {error}") from None
     names = packages.get(package, {})
     if name == "__all__":
         return list(names)
-    # Tools ask for Python's own names, and expect the ordinary answer.
-    if name.startswith("__"):
-        raise AttributeError(name)
     full_name = f"{package}.{name}" if package else name
     if full_name in packages:
         return importlib.import_module(f"{ROOT}.{full_name}")
