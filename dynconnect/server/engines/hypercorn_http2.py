@@ -118,8 +118,9 @@ class _Slot:
         # What hypercorn's reader has read, and hypercorn not yet: it comes first.
         self._unread = bytes(reader._buffer)  # type: ignore[attr-defined]
         reader._buffer.clear()  # type: ignore[attr-defined]
-        if not transport.is_reading():
-            transport.resume_reading()
+        # Nothing newer may overtake it: bytes come straight from the transport once `_watch` has begun.
+        if transport.is_reading():
+            transport.pause_reading()
         self._task_group.spawn(self._watch)
 
     async def handle(self, event: Event) -> None:
@@ -133,6 +134,9 @@ class _Slot:
         """Hypercorn's task group waits for this: until the connection and its calls have ended."""
         if self._unread:
             self._connection.data_received(self._unread)
+        transport = cast("asyncio.Transport", self._shell.writer.transport)
+        if not transport.is_closing():
+            transport.resume_reading()
         await self._send(Updated(idle=False))  # hypercorn's idle clock stops
         terminated = asyncio.ensure_future(self._context.terminated.wait())
         closed = asyncio.ensure_future(self._connection.wait_closed())
