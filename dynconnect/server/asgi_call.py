@@ -194,6 +194,10 @@ class Answer:
 
     async def __call__(self, events: Sequence[Event]) -> None:
         """Send *events*, the last one flushed."""
+        # Before the head, if the end follows at once: a client that sees a head may stop sending, and
+        # then close the connection under its own answer.
+        if self._drains and events and isinstance(events[-1], End):
+            await self._body.drain()
         piece: bytes | None = None
         for event in events:
             match event:
@@ -221,8 +225,6 @@ class Answer:
             await self(events)
 
     async def _start(self, status: int, headers: Headers) -> None:
-        if self._drains and status >= 300:
-            await self._body.drain()
         await self._pass_on(
             {
                 "type": "http.response.start",
@@ -233,8 +235,6 @@ class Answer:
         )
 
     async def _end(self, data: bytes, trailers: Headers | None) -> None:
-        if self._drains:
-            await self._body.drain()
         await self._piece(data, more=False)
         if trailers is not None:
             await self._pass_on({"type": "http.response.trailers", "headers": list(_raw(trailers))})

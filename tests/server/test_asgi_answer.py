@@ -130,13 +130,18 @@ async def test_a8_a9_an_early_refusal_is_held_back_until_the_request_has_ended(c
 
 
 async def test_a8_the_end_of_an_early_answer_is_held_back_and_what_comes_before_is_not(client, answer):
-    answering = asyncio.ensure_future(answer([HEAD, Data(b"a"), Data(b"b"), End()]))
-    await client.messages(1)
+    await answer([HEAD, Data(b"a")])
+    answering = asyncio.ensure_future(answer([Data(b"b"), End()]))
     await settle()
     assert client.pieces == [b"a"]
     client.end()
     await answering
     assert client.pieces == [b"a", b"b"]
+
+
+async def test_e7_a_head_that_the_outcome_decides_is_no_event_and_sends_nothing(client, answer):
+    await answer([])
+    assert client.sent == []
 
 
 async def test_a8_an_early_refusal_waits_no_longer_than_one_drain(client, answer, clock):

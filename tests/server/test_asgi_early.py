@@ -53,6 +53,18 @@ async def test_l3_a8_elsewhere_a_refusal_is_complete_when_the_request_is(dialect
 
 
 @every_protocol
+@pytest.mark.parametrize("method", ["Echo", "Sum", "Chat"])
+async def test_l3_a8_not_even_the_head_of_a_whole_answer_comes_before_the_request_ends(dialect, method):
+    # A client that sees a head stops sending, and some then close the connection under the answer.
+    request = too_large(dialect, method, early=False)
+    await settle()
+    assert request.sent == []
+    request.end()
+    await request.finished()
+    assert request.read().code == "resource_exhausted"
+
+
+@every_protocol
 async def test_l3_a8_a_client_that_never_ends_waits_for_one_drain(dialect, clock):
     began = clock.now
     request = too_large(dialect, "Echo", early=False)
