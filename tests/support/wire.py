@@ -5,9 +5,13 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterable, Iterator, Mapping
 
+import pytest
+
+from dynconnect.rpc.code import Code
+from dynconnect.rpc.errors import ConnectError
 from dynconnect.rpc.limits import Limits
 from dynconnect.rpc.metadata import Metadata
-from dynconnect.wire.base import Exchange, Offer
+from dynconnect.wire.base import Call, Exchange, Offer
 from dynconnect.wire.compression import Compression, available
 from dynconnect.wire.events import Data, End, Event, Request, Response
 
@@ -75,3 +79,38 @@ def trailers_of(events: Iterable[Event]) -> Metadata:
     assert isinstance(end, End), "the answer goes on"
     assert end.trailers is not None, "the answer has no trailers"
     return Metadata(end.trailers)
+
+
+def refused(exchange: Exchange) -> ConnectError:
+    """Why *exchange* does not start."""
+    with pytest.raises(ConnectError) as caught:
+        exchange.start()
+    return caught.value
+
+
+def answer(
+    exchange: Exchange, message: bytes = b"", error: ConnectError | None = None
+) -> tuple[int, Metadata, bytes]:
+    """The status, headers and body of a unary answer, which must be one head, one body and an end."""
+    sent = [*exchange.send(message)] if error is None else []
+    response, data, end = [*sent, *exchange.end(error)]
+    assert isinstance(response, Response)
+    assert isinstance(data, Data)
+    assert end == End()
+    return response.status, Metadata(response.headers), data.data
+
+
+def frames(*pairs: tuple[int, bytes]) -> bytes:
+    """A body of several frames: pairs of flags and data."""
+    return b"".join(envelope(data, flags) for flags, data in pairs)
+
+
+def feed(call: Call, *events: Event) -> list[bytes]:
+    """The messages that *call* finds in *events*."""
+    return [message for event in events for message in call.receive(event)]
+
+
+def failed(call: Call) -> tuple[Code, str]:
+    """The code and the message of the error of *call*, which must have one."""
+    assert call.error is not None, "the answer was believed"
+    return call.error.code, call.error.message

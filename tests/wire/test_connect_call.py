@@ -30,18 +30,9 @@ def stream(**options):
     return call(streaming=True, **options)
 
 
-def feed(call, *events):
-    return [message for event in events for message in call.receive(event)]
-
-
 def response(kind, status=200, **headers):
     pairs = ((name.replace("_", "-"), value) for name, value in headers.items())
     return Response(status, (("content-type", f"application/{kind}"), *pairs))
-
-
-def failed(call):
-    assert call.error is not None, "the answer was believed"
-    return call.error.code, call.error.message
 
 
 # Requests
@@ -182,23 +173,23 @@ def test_g8_a_stream_is_never_asked_by_get():
 def test_u3_the_whole_body_is_the_message(step):
     found = unary()
     events = [response("proto"), *map(Data, wire.pieces(MESSAGE, step)), End()]
-    assert feed(found, *events) == [MESSAGE]
+    assert wire.feed(found, *events) == [MESSAGE]
     assert found.error is None
 
 
 def test_u6_no_body_is_the_empty_message():
-    assert feed(unary(), response("proto"), End()) == [b""]
+    assert wire.feed(unary(), response("proto"), End()) == [b""]
 
 
 def test_r2_the_charset_of_a_json_answer_does_not_matter():
-    assert feed(unary(codec="json"), response("json; charset=utf-8"), End()) == [b""]
+    assert wire.feed(unary(codec="json"), response("json; charset=utf-8"), End()) == [b""]
 
 
 @pytest.mark.parametrize("name", ["gzip", "br", "zstd", "deflate", "snappy"])
 def test_u2_a_packed_answer_is_unpacked(name):
     packed = wire.offer().compressions[name].compress(MESSAGE)
     found = unary()
-    assert feed(found, response("proto", content_encoding=name), Data(packed), End()) == [MESSAGE]
+    assert wire.feed(found, response("proto", content_encoding=name), Data(packed), End()) == [MESSAGE]
 
 
 def test_u5_trailing_metadata_comes_as_headers():
@@ -210,7 +201,7 @@ def test_u5_trailing_metadata_comes_as_headers():
         ("trailer-x-b-bin", "YQ"),
         ("trailer-x-a", "3"),
     )
-    feed(found, Response(200, headers), End())
+    wire.feed(found, Response(200, headers), End())
     assert found.response_headers.allitems() == [("content-type", "application/proto"), ("x-a", "1")]
     assert found.response_trailers.allitems() == [("x-a", "2"), ("x-b-bin", "YQ"), ("x-a", "3")]
     assert found.response_trailers.get_binary("x-b-bin") == [b"a"]
@@ -222,16 +213,16 @@ def test_u5_trailing_metadata_comes_as_headers():
 )
 def test_a_unary_answer_in_another_codec_is_internal(kind, code):
     found = unary()
-    assert feed(found, response(kind), Data(b"{}"), End()) == []
-    assert failed(found)[0] is code
+    assert wire.feed(found, response(kind), Data(b"{}"), End()) == []
+    assert wire.failed(found)[0] is code
 
 
 @pytest.mark.parametrize("streaming", [False, True])
 @pytest.mark.parametrize("headers", [(), (("content-type", "image/jpeg"),), (("content-type", "text/html"),)])
 def test_an_answer_that_is_no_rpcs_is_unknown(streaming, headers):
     found = call(streaming=streaming)
-    assert feed(found, Response(200, headers), Data(b"\xff\xd8"), End()) == []
-    assert failed(found)[0] is Code.UNKNOWN
+    assert wire.feed(found, Response(200, headers), Data(b"\xff\xd8"), End()) == []
+    assert wire.failed(found)[0] is Code.UNKNOWN
 
 
 @pytest.mark.parametrize(
@@ -240,17 +231,17 @@ def test_an_answer_that_is_no_rpcs_is_unknown(streaming, headers):
 def test_an_encoding_that_was_not_offered_is_internal(streaming, name):
     found = call(streaming=streaming)
     kind = "application/connect+proto" if streaming else "application/proto"
-    assert feed(found, Response(200, (("content-type", kind), (name, "lzma"))), Data(b"hi"), End()) == []
-    assert failed(found)[0] is Code.INTERNAL
+    assert wire.feed(found, Response(200, (("content-type", kind), (name, "lzma"))), Data(b"hi"), End()) == []
+    assert wire.failed(found)[0] is Code.INTERNAL
 
 
 def test_l1_c5_a_unary_answer_is_held_to_the_limit_and_to_its_encoding():
     found = unary(limits={"read_max_bytes": 8})
-    assert feed(found, response("proto"), Data(b"12345678"), Data(b"9"), End()) == []
-    assert failed(found)[0] is Code.RESOURCE_EXHAUSTED
+    assert wire.feed(found, response("proto"), Data(b"12345678"), Data(b"9"), End()) == []
+    assert wire.failed(found)[0] is Code.RESOURCE_EXHAUSTED
     found = unary()
-    assert feed(found, response("proto", content_encoding="gzip"), Data(b"no gzip"), End()) == []
-    assert failed(found)[0] is Code.INTERNAL
+    assert wire.feed(found, response("proto", content_encoding="gzip"), Data(b"no gzip"), End()) == []
+    assert wire.failed(found)[0] is Code.INTERNAL
 
 
 @pytest.mark.parametrize("code", Code)
@@ -263,23 +254,23 @@ def test_x1_x2_u4_an_error_is_read_from_its_json(code):
     found = unary()
     body = json.dumps(value).encode()
     headers = response("json", code.http_status, x_a="1", trailer_x_b="2")
-    assert feed(found, headers, *map(Data, wire.pieces(body, 5)), End()) == []
-    assert failed(found) == (code, "m\u00fc")
+    assert wire.feed(found, headers, *map(Data, wire.pieces(body, 5)), End()) == []
+    assert wire.failed(found) == (code, "m\u00fc")
     assert found.error.details == (ErrorDetail("a.B", b"\xff", debug=1),)
     assert (found.response_headers["x-a"], found.response_trailers["x-b"]) == ("1", "2")
 
 
 def test_r2_the_charset_of_an_error_does_not_matter():
     found = unary()
-    feed(found, response("json; charset=utf-8", 409), Data(b'{"code":"aborted","message":"m"}'), End())
-    assert failed(found) == (Code.ABORTED, "m")
+    wire.feed(found, response("json; charset=utf-8", 409), Data(b'{"code":"aborted","message":"m"}'), End())
+    assert wire.failed(found) == (Code.ABORTED, "m")
 
 
 def test_u2_a_packed_error_is_unpacked():
     found = unary()
     body = GZIP.compress(b'{"code":"aborted","message":"m"}')
-    feed(found, response("json", 409, content_encoding="gzip"), Data(body), End())
-    assert failed(found) == (Code.ABORTED, "m")
+    wire.feed(found, response("json", 409, content_encoding="gzip"), Data(body), End())
+    assert wire.failed(found) == (Code.ABORTED, "m")
 
 
 BROKEN_ERRORS = [
@@ -300,130 +291,12 @@ BROKEN_ERRORS = [
 @pytest.mark.parametrize(("status", "body", "code", "message"), BROKEN_ERRORS)
 def test_x8_a_broken_error_has_the_code_of_its_status(status, body, code, message):
     found = unary()
-    assert feed(found, response("json", status), Data(body), End()) == []
-    assert failed(found) == (code, message)
+    assert wire.feed(found, response("json", status), Data(body), End()) == []
+    assert wire.failed(found) == (code, message)
 
 
 @pytest.mark.parametrize("kind", ["proto", "connect+proto", "octet-stream"])
 def test_x8_an_error_that_is_no_json_has_the_code_of_its_status(kind):
     found = unary()
-    assert feed(found, response(kind, 403), Data(b"whatever"), End()) == []
-    assert failed(found) == (Code.PERMISSION_DENIED, "HTTP status 403")
-
-
-# Stream answers
-
-
-def frames(*pairs):
-    return b"".join(wire.envelope(data, flags) for flags, data in pairs)
-
-
-@pytest.mark.parametrize("step", [1, 4, 5, 6, 1000])
-def test_e1_s3_messages_come_before_the_outcome(step):
-    found = stream()
-    body = frames((0, b"a"), (0, b""), (0, MESSAGE), (2, b"{}"))
-    events = [response("connect+proto", x_a="1"), *map(Data, wire.pieces(body, step)), End()]
-    assert feed(found, *events) == [b"a", b"", MESSAGE]
-    assert (found.error, found.response_headers["x-a"]) == (None, "1")
-
-
-@pytest.mark.parametrize("name", ["gzip", "br", "zstd", "deflate", "snappy"])
-def test_e8_s5_packed_and_plain_messages_may_alternate_and_the_outcome_may_be_packed(name):
-    compression = wire.offer().compressions[name]
-    body = frames(
-        (1, compression.compress(MESSAGE)),
-        (0, b"a"),
-        (1, b""),
-        (3, compression.compress(b'{"error":{"code":"aborted"}}')),
-    )
-    found = stream()
-    headers = response("connect+proto", connect_content_encoding=name)
-    assert feed(found, headers, Data(body), End()) == [MESSAGE, b"a", b""]
-    assert failed(found)[0] is Code.ABORTED
-
-
-OUTCOMES = [
-    pytest.param(b'{"metadata":{}}', None, "", id="empty metadata"),
-    pytest.param(b'{"error":null,"metadata":null}', None, "", id="nulls"),
-    pytest.param(b'{"unknown":1}', None, "", id="a member to come"),
-    pytest.param(b'{"error":{"code":"not_found","message":"m"}}', Code.NOT_FOUND, "m", id="an error"),
-    pytest.param(
-        b'{"error":{"code":"invalid_argument"}}', Code.INVALID_ARGUMENT, "", id="the callers fault stays so"
-    ),
-    pytest.param(b'{"error":{"code":null,"message":"m"}}', Code.UNKNOWN, "m", id="no code"),
-    pytest.param(b'{"error":{"message":"m"}}', Code.UNKNOWN, "m", id="a code that is left out"),
-    pytest.param(b'{"error":{"code":"foobar","message":"m"}}', Code.UNKNOWN, "m", id="an unknown code"),
-    pytest.param(b'{"error":"oops"}', Code.UNKNOWN, "", id="an error that is no object"),
-    pytest.param(b"null", Code.INTERNAL, "no JSON object", id="null"),
-    pytest.param(b"[]", Code.INTERNAL, "no JSON object", id="a list"),
-    pytest.param(b"", Code.INTERNAL, "no JSON object", id="nothing"),
-    pytest.param(b"{", Code.INTERNAL, "no JSON object", id="no JSON"),
-    pytest.param(b"{\xff}", Code.INTERNAL, "no JSON object", id="no UTF-8"),
-]
-
-
-@pytest.mark.parametrize(("data", "code", "message"), OUTCOMES)
-def test_s3_s4_the_end_stream_message_is_the_outcome(data, code, message):
-    found = stream()
-    assert feed(found, response("connect+proto"), Data(frames((0, b"a"), (2, data))), End()) == [b"a"]
-    assert (found.error and found.error.code) == code
-    assert message in (found.error.message if found.error else "")
-
-
-def test_s4_s8_d2_d3_trailing_metadata_is_in_the_end_stream_message():
-    found = stream()
-    outcome = {"metadata": {"X-A": ["1", "2"], "x-b-bin": ["YQ"], "odd": "v", "odder": [1, None]}}
-    feed(found, response("connect+proto"), Data(frames((2, json.dumps(outcome).encode()))), End())
-    assert found.response_trailers.allitems() == [("x-a", "1"), ("x-a", "2"), ("x-b-bin", "YQ")]
-    assert found.error is None
-
-
-FAULTS = [
-    pytest.param(b"", "no end-stream message", id="nothing"),
-    pytest.param(frames((0, b"a")), "no end-stream message", id="no outcome"),
-    pytest.param(frames((2, b"{}"), (0, b"a")), "data after", id="a message after the outcome"),
-    pytest.param(frames((2, b"{}"), (2, b"{}")), "data after", id="two outcomes"),
-    pytest.param(frames((2, b"{}")) + b"\0", "ends inside", id="a byte after the outcome"),
-    pytest.param(frames((0, b"a"))[:-1], "ends inside", id="half a message"),
-    pytest.param(frames((4, b"a")), "flags 00000100", id="a flag that means nothing"),
-    pytest.param(frames((0x80, b"grpc-status: 0\r\n")), "flags 10000000", id="trailers of gRPC-Web"),
-    pytest.param(frames((1, b"a")), "no compression was named", id="a packed message without an encoding"),
-]
-
-
-@pytest.mark.parametrize("step", [1, 1000])
-@pytest.mark.parametrize(("body", "message"), FAULTS)
-def test_e2_e4_e5_s3_an_answer_that_breaks_the_protocol_is_internal(body, message, step):
-    found = stream()
-    feed(found, response("connect+proto"), *map(Data, wire.pieces(body, step)), End())
-    code, text = failed(found)
-    assert code is Code.INTERNAL
-    assert message in text
-
-
-def test_x5_messages_before_a_fault_are_given_and_none_after_it():
-    found = stream()
-    body = frames((0, b"a"), (4, b"b"), (0, b"c"))
-    assert feed(found, response("connect+proto"), Data(body), Data(frames((0, b"d"))), End()) == [b"a"]
-
-
-def test_e6_l1_a_stream_message_is_held_to_the_limit_by_its_prefix():
-    found = stream(limits={"read_max_bytes": 8})
-    assert feed(found, response("connect+proto"), Data(b"\0\0\0\0\x09")) == []
-    assert failed(found)[0] is Code.RESOURCE_EXHAUSTED
-
-
-@pytest.mark.parametrize(
-    ("status", "code"), [(404, Code.UNIMPLEMENTED), (415, Code.UNKNOWN), (503, Code.UNAVAILABLE)]
-)
-def test_x8_a_stream_that_http_refuses_has_the_code_of_the_status(status, code):
-    found = stream()
-    assert feed(found, Response(status), Data(b"no"), End()) == []
-    assert failed(found) == (code, f"HTTP status {status}")
-
-
-@pytest.mark.parametrize("kind", ["connect+json", "connect+foo"])
-def test_a_stream_in_another_codec_is_internal(kind):
-    found = stream()
-    assert feed(found, response(kind), Data(frames((2, b"{}"))), End()) == []
-    assert failed(found)[0] is Code.INTERNAL
+    assert wire.feed(found, response(kind, 403), Data(b"whatever"), End()) == []
+    assert wire.failed(found) == (Code.PERMISSION_DENIED, "HTTP status 403")

@@ -25,12 +25,6 @@ def started(headers=(), **options):
     return exchange
 
 
-def refused(exchange):
-    with pytest.raises(ConnectError) as caught:
-        exchange.start()
-    return caught.value
-
-
 def outcome(events):
     """What the end-stream message says; it must be the last thing of all, and plain."""
     *_, last, end = events
@@ -107,7 +101,7 @@ def test_c5_a_message_that_can_not_be_unpacked_is_invalid():
 
 def test_c2_s1_an_unknown_encoding_is_unimplemented_with_status_200():
     exchange = opened({"connect-content-encoding": "lzma"})
-    error = refused(exchange)
+    error = wire.refused(exchange)
     assert error.code is Code.UNIMPLEMENTED
     events = exchange.end(error)
     status, headers = wire.head_of(events)
@@ -118,7 +112,7 @@ def test_c2_s1_an_unknown_encoding_is_unimplemented_with_status_200():
 @pytest.mark.parametrize("value", ["+1", "1.5", "12345678901"])
 def test_t1_s1_a_broken_timeout_is_an_error_with_status_200(value):
     exchange = opened({"connect-timeout-ms": value})
-    events = exchange.end(refused(exchange))
+    events = exchange.end(wire.refused(exchange))
     assert wire.head_of(events)[0] == 200
     assert outcome(events)["error"]["code"] == "invalid_argument"
 
@@ -129,8 +123,8 @@ def test_t1_the_timeout_is_read_from_its_header():
 
 
 def test_r14_the_version_must_be_1():
-    assert refused(opened({"connect-protocol-version": "2"})).code is Code.INVALID_ARGUMENT
-    assert refused(opened(require_version=True)).code is Code.INVALID_ARGUMENT
+    assert wire.refused(opened({"connect-protocol-version": "2"})).code is Code.INVALID_ARGUMENT
+    assert wire.refused(opened(require_version=True)).code is Code.INVALID_ARGUMENT
     assert started({"connect-protocol-version": "1"}, require_version=True)
 
 

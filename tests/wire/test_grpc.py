@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import base64
-import itertools
 
 import pytest
 from google.rpc.status_pb2 import Status
@@ -26,12 +25,6 @@ def started(kind, headers=(), **options):
     exchange = opened(kind, headers, **options)
     exchange.start()
     return exchange
-
-
-def refused(exchange):
-    with pytest.raises(ConnectError) as caught:
-        exchange.start()
-    return caught.value
 
 
 def plain(kind, events):
@@ -137,7 +130,7 @@ def test_c5_a_message_that_can_not_be_unpacked_is_invalid(kind):
 @each_kind
 def test_p10_c2_an_unknown_encoding_is_unimplemented_and_the_others_are_named(kind):
     exchange = opened(kind, {"grpc-encoding": "lzma"})
-    error = refused(exchange)
+    error = wire.refused(exchange)
     assert error.code is Code.UNIMPLEMENTED
     events = exchange.end(error)
     status, headers = wire.head_of(events)
@@ -149,7 +142,7 @@ def test_p10_c2_an_unknown_encoding_is_unimplemented_and_the_others_are_named(ki
 @pytest.mark.parametrize("value", ["+1S", "1.5S", " 1S", "123456789n", "1s", "1"])
 def test_t1_p1_a_broken_timeout_is_an_error_with_status_200(kind, value):
     exchange = opened(kind, {"grpc-timeout": value})
-    events = exchange.end(refused(exchange))
+    events = exchange.end(wire.refused(exchange))
     assert wire.head_of(events)[0] == 200
     assert outcome(kind, events)[0] == ("grpc-status", "3")
 
@@ -294,94 +287,11 @@ def test_p6_w3_the_outcome_never_stands_alone_in_the_head(kind):
     )
 
 
-# What sets them apart
-
-
 def test_p5_k8_the_trailers_of_grpc_are_http_trailers_and_nothing_follows_them():
     exchange = started("application/grpc")
     exchange.response_trailers["x-a"] = "1"
     events = [*exchange.send(b"hi"), *exchange.end(None)]
     assert events[1:] == [Data(b"\0\0\0\0\2hi"), End((("grpc-status", "0"), ("x-a", "1")))]
-
-
-def test_w1_w2_k6_the_trailers_of_grpc_web_are_one_plain_frame_of_lines():
-    exchange = started("application/grpc-web", {"grpc-accept-encoding": "gzip"}, compress_min_bytes=0)
-    exchange.response_trailers["X-Capital"] = "A: b"
-    events = exchange.end(ConnectError(Code.ABORTED, "m" * 300))
-    block = b"grpc-status: 10\r\ngrpc-message: " + b"m" * 300 + b"\r\nx-capital: A: b\r\n"
-    assert list(events[1:]) == [Data(wire.envelope(block, 0x80)), End()]
-
-
-def test_w4_values_of_one_name_are_one_line_unless_one_has_a_comma():
-    exchange = started("application/grpc-web")
-    exchange.response_trailers.extend(
-        [("x-a", "1"), ("x-b", "1"), ("x-b", "2, 3"), ("x-a", "2"), ("x-c-bin", "YQ"), ("x-c-bin", "Yg")]
-    )
-    assert outcome("application/grpc-web", exchange.end(None)) == [
-        ("grpc-status", "0"),
-        ("x-a", "1, 2"),
-        ("x-b", "1"),
-        ("x-b", "2, 3"),
-        ("x-c-bin", "YQ, Yg"),
-    ]
-
-
-def test_w1_values_beyond_ascii_are_the_bytes_they_came_as():
-    exchange = started("application/grpc-web")
-    exchange.response_trailers["x-a"] = "caf\xe9"
-    assert b"caf\xe9\r\n" in wire.body_of(exchange.end(None))
-
-
-@pytest.mark.parametrize(
-    ("kind", "accept", "text_in", "text_out"),
-    [
-        ("application/grpc-web", "", False, False),
-        ("application/grpc-web", "application/grpc-web", False, False),
-        ("application/grpc-web", "application/grpc-web-text", False, True),
-        ("application/grpc-web+proto", "*/*, Application/Grpc-Web-Text+Proto", False, True),
-        (TEXT, "", True, True),
-        ("Application/Grpc-Web-Text+Proto", "application/grpc-web", True, True),
-    ],
-)
-def test_w5_w6_an_answer_is_text_if_the_request_is_or_asks_for_it(kind, accept, text_in, text_out):
-    exchange = GrpcWeb(wire.offer()).open(wire.post(kind, {"accept": accept}), "proto", streaming=True)
-    exchange.start()
-    body = wire.envelope(b"hi")
-    assert wire.read(exchange, base64.b64encode(body) if text_in else body, 1) == [b"hi"]
-    events = exchange.send(b"hi")
-    assert (
-        wire.head_of(events)[1]["content-type"] == (TEXT if text_out else "application/grpc-web") + "+proto"
-    )
-    assert wire.body_of(events) == (base64.b64encode(body) if text_out else body)
-
-
-@pytest.mark.parametrize("step", [1, 2, 3, 5, 1000])
-@pytest.mark.parametrize("cut", [1, 2, 3, 4, 7])
-def test_w5_a_text_request_may_be_padded_in_the_middle(cut, step):
-    body = wire.envelope(b"abc") + wire.envelope(b"") + wire.envelope(b"defgh")
-    text = b"".join(map(base64.b64encode, wire.pieces(body, cut)))
-    assert wire.read(started(TEXT), text, step) == [b"abc", b"", b"defgh"]
-
-
-def test_w5_each_piece_of_a_text_answer_is_encoded_on_its_own():
-    exchange = started(TEXT)
-    events = list(itertools.chain(exchange.send(b"a"), exchange.send(b"bc"), exchange.end(None)))
-    assert [event.data for event in events if isinstance(event, Data)] == [
-        base64.b64encode(wire.envelope(b"a")),
-        base64.b64encode(wire.envelope(b"bc")),
-        base64.b64encode(wire.envelope(b"grpc-status: 0\r\n", 0x80)),
-    ]
-
-
-def test_w5_padding_may_be_missing_at_the_end_of_a_text_request():
-    assert wire.read(started(TEXT), b"AAAAAAJoaQ", 3) == [b"hi"]
-
-
-@pytest.mark.parametrize("body", [b"\0\0\0\0\2hi", b"AAAA!AJoaQ==", b"AAAAAAJoa"])
-def test_w5_a_text_request_that_is_no_base64_is_invalid(body):
-    with pytest.raises(ConnectError, match="not base64") as caught:
-        wire.read(started(TEXT), body)
-    assert caught.value.code is Code.INVALID_ARGUMENT
 
 
 @pytest.mark.parametrize("streaming", [False, True])
@@ -393,13 +303,3 @@ def test_r3_each_protocol_claims_its_types_and_the_bare_ones_mean_proto(streamin
     }
     claimed = GrpcWeb(wire.offer()).content_types(("proto",), streaming=streaming)
     assert list(claimed) == ["application/grpc-web", "application/grpc-web+proto", TEXT, f"{TEXT}+proto"]
-
-
-def test_text_exchanges_share_metadata_and_codec_with_what_they_wrap():
-    exchange = started(TEXT, {"grpc-timeout": "1S"}, codec="json")
-    exchange.response_headers["x-a"] = "1"
-    exchange.response_trailers["x-b"] = "2"
-    events = exchange.end(None)
-    assert (exchange.codec, exchange.timeout) == ("json", 1.0)
-    assert wire.head_of(events)[1]["x-a"] == "1"
-    assert ("x-b", "2") in outcome(TEXT, events)

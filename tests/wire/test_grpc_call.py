@@ -25,14 +25,6 @@ def opened(kind, *, codec="proto", compressions=None, limits=None, **options):
     return protocol.call(wire.PATH, codec, CallOptions(**options), streaming=True)
 
 
-def feed(call, *events):
-    return [message for event in events for message in call.receive(event)]
-
-
-def frames(*pairs):
-    return b"".join(wire.envelope(data, flags) for flags, data in pairs)
-
-
 def response(kind, *headers):
     return Response(200, (("content-type", kind), *headers))
 
@@ -50,11 +42,6 @@ def answer(kind, body, trailers, *headers, step=1000):
 
 
 OK = [("grpc-status", "0")]
-
-
-def failed(call):
-    assert call.error is not None, "the answer was believed"
-    return call.error.code, call.error.message
 
 
 # Requests
@@ -141,8 +128,8 @@ def test_l4_a_request_over_the_limit_is_not_sent(kind):
 @pytest.mark.parametrize("step", [1, 3, 4, 5, 6, 1000])
 def test_e1_p2_w1_messages_come_before_the_outcome(kind, step):
     found = opened(kind)
-    events = answer(kind, frames((0, b"a"), (0, b""), (0, MESSAGE)), OK, ("x-a", "1"), step=step)
-    assert feed(found, *events) == [b"a", b"", MESSAGE]
+    events = answer(kind, wire.frames((0, b"a"), (0, b""), (0, MESSAGE)), OK, ("x-a", "1"), step=step)
+    assert wire.feed(found, *events) == [b"a", b"", MESSAGE]
     assert (found.error, found.response_headers["x-a"]) == (None, "1")
 
 
@@ -151,16 +138,16 @@ def test_e1_p2_w1_messages_come_before_the_outcome(kind, step):
 def test_e8_packed_and_plain_messages_may_alternate(kind, name):
     packed = wire.offer().compressions[name].compress(MESSAGE)
     found = opened(kind)
-    body = frames((1, packed), (0, b"a"), (1, b""))
-    assert feed(found, *answer(kind, body, OK, ("grpc-encoding", name))) == [MESSAGE, b"a", b""]
+    body = wire.frames((1, packed), (0, b"a"), (1, b""))
+    assert wire.feed(found, *answer(kind, body, OK, ("grpc-encoding", name))) == [MESSAGE, b"a", b""]
     assert found.error is None
 
 
 def test_w2_a_packed_trailer_frame_is_read_all_the_same():
     found = opened(WEB)
-    body = frames((0x81, GZIP.compress(b"grpc-status: 10\r\n")))
-    feed(found, response(WEB, ("grpc-encoding", "gzip")), Data(body), End())
-    assert failed(found)[0] is Code.ABORTED
+    body = wire.frames((0x81, GZIP.compress(b"grpc-status: 10\r\n")))
+    wire.feed(found, response(WEB, ("grpc-encoding", "gzip")), Data(body), End())
+    assert wire.failed(found)[0] is Code.ABORTED
 
 
 @each_kind
@@ -169,8 +156,8 @@ def test_p2_p3_p4_p7_an_error_is_read_from_the_trailers(kind, code):
     error = ConnectError(code, "g\u00fcnstig", [ErrorDetail("a.B", b"\xff"), ErrorDetail("a.C", b"")])
     trailers = [("x-a", "1"), *status.outcome(error), ("x-b-bin", "YQ"), ("x-a", "2")]
     found = opened(kind)
-    assert feed(found, *answer(kind, frames((0, b"a")), trailers, ("x-h", "1"))) == [b"a"]
-    assert failed(found) == (code, "g\u00fcnstig")
+    assert wire.feed(found, *answer(kind, wire.frames((0, b"a")), trailers, ("x-h", "1"))) == [b"a"]
+    assert wire.failed(found) == (code, "g\u00fcnstig")
     assert found.error.details == error.details
     assert found.response_trailers.allitems() == [("x-a", "1"), ("x-b-bin", "YQ"), ("x-a", "2")]
     assert found.response_headers["x-h"] == "1"
@@ -181,7 +168,7 @@ def test_p2_p3_p4_p7_an_error_is_read_from_the_trailers(kind, code):
 def test_p6_w3_the_outcome_may_stand_alone_in_the_head(kind, code):
     trailers = status.outcome(code and ConnectError(code, "m"))
     found = opened(kind)
-    assert feed(found, response(kind, ("x-a", "1"), ("x-a", "2"), *trailers), End()) == []
+    assert wire.feed(found, response(kind, ("x-a", "1"), ("x-a", "2"), *trailers), End()) == []
     assert (found.error and found.error.code) == code
     assert found.response_headers.getall("x-a") == ["1", "2"]
     assert found.response_trailers.getall("x-a") == ["1", "2"]
@@ -191,39 +178,43 @@ def test_p6_w3_the_outcome_may_stand_alone_in_the_head(kind, code):
 @each_kind
 def test_p6_k7_a_status_in_the_head_means_nothing_beside_trailers(kind):
     found = opened(kind)
-    feed(found, *answer(kind, b"", [("grpc-status", "9"), ("x-a", "1")], ("grpc-status", "8"), ("x-b", "2")))
-    assert failed(found)[0] is Code.FAILED_PRECONDITION
+    wire.feed(
+        found, *answer(kind, b"", [("grpc-status", "9"), ("x-a", "1")], ("grpc-status", "8"), ("x-b", "2"))
+    )
+    assert wire.failed(found)[0] is Code.FAILED_PRECONDITION
     assert found.response_trailers.allitems() == [("x-a", "1")]
 
 
 @each_kind
 def test_p6_a_status_in_the_head_means_nothing_beside_a_body(kind):
     found = opened(kind)
-    body = frames((0, b"a"))
+    body = wire.frames((0, b"a"))
     data = base64.b64encode(body) if kind == TEXT else body
-    assert feed(found, response(kind, ("grpc-status", "0")), Data(data), End()) == [b"a"]
-    assert failed(found) == (Code.INTERNAL, "protocol error: the answer has no grpc-status")
+    assert wire.feed(found, response(kind, ("grpc-status", "0")), Data(data), End()) == [b"a"]
+    assert wire.failed(found) == (Code.INTERNAL, "protocol error: the answer has no grpc-status")
 
 
 @each_kind
 @pytest.mark.parametrize("trailers", [[], [("grpc-message", "oops")], [("x-a", "1")]])
 def test_p2_an_answer_without_a_status_is_internal(kind, trailers):
     found = opened(kind)
-    events = answer(kind, frames((0, b"a")), trailers) if trailers else [response(kind), End()]
-    feed(found, *events)
-    assert failed(found) == (Code.INTERNAL, "protocol error: the answer has no grpc-status")
+    events = answer(kind, wire.frames((0, b"a")), trailers) if trailers else [response(kind), End()]
+    wire.feed(found, *events)
+    assert wire.failed(found) == (Code.INTERNAL, "protocol error: the answer has no grpc-status")
 
 
 def test_p5_http_trailers_are_not_those_of_grpc_web():
     found = opened(WEB)
-    feed(found, response(WEB), Data(frames((0, b"a"))), End((("grpc-status", "0"),)))
-    assert failed(found)[0] is Code.INTERNAL
+    wire.feed(found, response(WEB), Data(wire.frames((0, b"a"))), End((("grpc-status", "0"),)))
+    assert wire.failed(found)[0] is Code.INTERNAL
 
 
 def test_w1_a_trailer_frame_is_not_for_grpc():
     found = opened(GRPC)
-    feed(found, response(GRPC), Data(frames((0x80, b"grpc-status: 0\r\n"))), End((("grpc-status", "0"),)))
-    assert failed(found) == (Code.INTERNAL, "protocol error: invalid envelope flags 10000000")
+    wire.feed(
+        found, response(GRPC), Data(wire.frames((0x80, b"grpc-status: 0\r\n"))), End((("grpc-status", "0"),))
+    )
+    assert wire.failed(found) == (Code.INTERNAL, "protocol error: invalid envelope flags 10000000")
 
 
 BLOCKS = [
@@ -240,8 +231,8 @@ BLOCKS = [
 @pytest.mark.parametrize(("block", "values"), BLOCKS)
 def test_w1_w4_the_trailers_of_grpc_web_are_lines(block, values):
     found = opened(WEB)
-    feed(found, response(WEB), Data(frames((0x80, block))), End())
-    assert failed(found)[0] is Code.FAILED_PRECONDITION
+    wire.feed(found, response(WEB), Data(wire.frames((0x80, block))), End())
+    assert wire.failed(found)[0] is Code.FAILED_PRECONDITION
     assert found.response_trailers.getall("x-a") == values
 
 
@@ -258,86 +249,86 @@ BROKEN_BLOCKS = [
 @pytest.mark.parametrize("block", BROKEN_BLOCKS)
 def test_w1_k6_broken_lines_are_internal(block):
     found = opened(WEB)
-    feed(found, response(WEB), Data(frames((0x80, block))), End())
-    code, message = failed(found)
+    wire.feed(found, response(WEB), Data(wire.frames((0x80, block))), End())
+    code, message = wire.failed(found)
     assert code is Code.INTERNAL
     assert "invalid trailers" in message
 
 
 @pytest.mark.parametrize("kind", [WEB, TEXT])
-@pytest.mark.parametrize("more", [frames((0, b"a")), frames((0x80, b"grpc-status: 0\r\n"))])
+@pytest.mark.parametrize("more", [wire.frames((0, b"a")), wire.frames((0x80, b"grpc-status: 0\r\n"))])
 def test_w1_nothing_may_follow_the_trailers_of_grpc_web(kind, more):
     found = opened(kind)
-    body = frames((0x80, b"grpc-status: 0\r\n")) + more
-    feed(found, response(kind), Data(base64.b64encode(body) if kind == TEXT else body), End())
-    assert failed(found) == (Code.INTERNAL, "protocol error: data after the trailers")
+    body = wire.frames((0x80, b"grpc-status: 0\r\n")) + more
+    wire.feed(found, response(kind), Data(base64.b64encode(body) if kind == TEXT else body), End())
+    assert wire.failed(found) == (Code.INTERNAL, "protocol error: data after the trailers")
 
 
 @each_kind
 @pytest.mark.parametrize("flags", [2, 4, 0x40, 0xFE])
 def test_e4_a_flag_that_means_nothing_is_internal(kind, flags):
     found = opened(kind)
-    assert feed(found, *answer(kind, frames((0, b"a"), (flags, b"b"), (0, b"c")), OK)) == [b"a"]
-    assert failed(found)[0] is Code.INTERNAL
+    assert wire.feed(found, *answer(kind, wire.frames((0, b"a"), (flags, b"b"), (0, b"c")), OK)) == [b"a"]
+    assert wire.failed(found)[0] is Code.INTERNAL
 
 
 @each_kind
 @pytest.mark.parametrize("encoding", [(), (("grpc-encoding", "identity"),)])
 def test_e2_a_packed_message_without_an_encoding_is_internal(kind, encoding):
     found = opened(kind)
-    assert feed(found, *answer(kind, frames((1, b"a")), OK, *encoding)) == []
-    assert failed(found)[0] is Code.INTERNAL
+    assert wire.feed(found, *answer(kind, wire.frames((1, b"a")), OK, *encoding)) == []
+    assert wire.failed(found)[0] is Code.INTERNAL
 
 
 @each_kind
 def test_c5_a_message_that_can_not_be_unpacked_is_the_servers_fault(kind):
     found = opened(kind)
-    assert feed(found, *answer(kind, frames((1, b"no gzip")), OK, ("grpc-encoding", "gzip"))) == []
-    assert failed(found)[0] is Code.INTERNAL
+    assert wire.feed(found, *answer(kind, wire.frames((1, b"no gzip")), OK, ("grpc-encoding", "gzip"))) == []
+    assert wire.failed(found)[0] is Code.INTERNAL
 
 
 @each_kind
 @pytest.mark.parametrize("size", [3, 5, 6])
 def test_e5_an_answer_that_ends_inside_an_envelope_is_internal(kind, size):
     found = opened(kind)
-    body = frames((0, b"a")) + b"\0\0\0\0\2hi"[:size]
+    body = wire.frames((0, b"a")) + b"\0\0\0\0\2hi"[:size]
     data = base64.b64encode(body) if kind == TEXT else body
-    assert feed(found, response(kind), Data(data), End((("grpc-status", "0"),))) == [b"a"]
-    assert failed(found) == (Code.INTERNAL, "protocol error: the body ends inside an envelope")
+    assert wire.feed(found, response(kind), Data(data), End((("grpc-status", "0"),))) == [b"a"]
+    assert wire.failed(found) == (Code.INTERNAL, "protocol error: the body ends inside an envelope")
 
 
 @each_kind
 def test_e6_l1_a_message_is_held_to_the_limit_by_its_prefix(kind):
     found = opened(kind, limits={"read_max_bytes": 8})
     prefix = b"\0\0\0\0\x09."
-    assert feed(found, response(kind), Data(base64.b64encode(prefix) if kind == TEXT else prefix)) == []
-    assert failed(found)[0] is Code.RESOURCE_EXHAUSTED
+    assert wire.feed(found, response(kind), Data(base64.b64encode(prefix) if kind == TEXT else prefix)) == []
+    assert wire.failed(found)[0] is Code.RESOURCE_EXHAUSTED
 
 
 @pytest.mark.parametrize("body", [b"AAAA!", b"\0\0\0\0\0\0"])
 def test_w5_a_text_answer_that_is_no_base64_is_internal(body):
     found = opened(TEXT)
-    feed(found, response(TEXT), Data(body), End())
-    code, message = failed(found)
+    wire.feed(found, response(TEXT), Data(body), End())
+    code, message = wire.failed(found)
     assert code is Code.INTERNAL
     assert "not base64" in message
 
 
 @pytest.mark.parametrize("step", [1, 2, 3, 5, 1000])
 def test_w5_a_text_answer_may_be_padded_in_the_middle_and_not_at_its_end(step):
-    parts = [frames((0, b"a")), frames((0, b"bc")), frames((0x80, b"grpc-status: 0\r\n"))]
+    parts = [wire.frames((0, b"a")), wire.frames((0, b"bc")), wire.frames((0x80, b"grpc-status: 0\r\n"))]
     text = b"".join(map(base64.b64encode, parts)).rstrip(b"=")
     found = opened(TEXT)
-    assert feed(found, response(TEXT), *map(Data, wire.pieces(text, step)), End()) == [b"a", b"bc"]
+    assert wire.feed(found, response(TEXT), *map(Data, wire.pieces(text, step)), End()) == [b"a", b"bc"]
     assert found.error is None
 
 
 @each_kind
 def test_r3_a_bare_content_type_means_proto(kind):
-    assert feed(opened(kind), *answer(kind, frames((0, b"a")), OK)) == [b"a"]
+    assert wire.feed(opened(kind), *answer(kind, wire.frames((0, b"a")), OK)) == [b"a"]
     found = opened(kind, codec="json")
-    assert feed(found, *answer(kind, frames((0, b"a")), OK)) == []
-    assert failed(found)[0] is Code.INTERNAL
+    assert wire.feed(found, *answer(kind, wire.frames((0, b"a")), OK)) == []
+    assert wire.failed(found)[0] is Code.INTERNAL
 
 
 @each_kind
@@ -346,8 +337,8 @@ def test_r3_a_bare_content_type_means_proto(kind):
 )
 def test_r4_an_answer_in_another_codec_is_internal(kind, suffix, code):
     found = opened(kind)
-    _, *events = answer(kind, frames((0, b"a")), OK)
-    feed(found, response(kind + suffix), *events)
+    _, *events = answer(kind, wire.frames((0, b"a")), OK)
+    wire.feed(found, response(kind + suffix), *events)
     assert (found.error and found.error.code) == code
 
 
@@ -355,15 +346,15 @@ def test_r4_an_answer_in_another_codec_is_internal(kind, suffix, code):
 @pytest.mark.parametrize("foreign", ["image/jpeg", "text/html; charset=utf-8", "application/json", ""])
 def test_an_answer_that_is_no_rpcs_is_unknown(kind, foreign):
     found = opened(kind)
-    assert feed(found, response(foreign), Data(b"\xff\xd8"), End()) == []
-    assert failed(found)[0] is Code.UNKNOWN
+    assert wire.feed(found, response(foreign), Data(b"\xff\xd8"), End()) == []
+    assert wire.failed(found)[0] is Code.UNKNOWN
 
 
 @each_kind
 def test_an_encoding_that_was_not_offered_is_internal(kind):
     found = opened(kind)
-    assert feed(found, *answer(kind, frames((1, b"a")), OK, ("grpc-encoding", "lzma"))) == []
-    assert failed(found)[0] is Code.INTERNAL
+    assert wire.feed(found, *answer(kind, wire.frames((1, b"a")), OK, ("grpc-encoding", "lzma"))) == []
+    assert wire.failed(found)[0] is Code.INTERNAL
 
 
 @each_kind
@@ -372,12 +363,12 @@ def test_an_encoding_that_was_not_offered_is_internal(kind):
 )
 def test_x8_an_answer_that_http_refuses_has_the_code_of_the_status(kind, code, expected):
     found = opened(kind)
-    assert feed(found, Response(code, (("grpc-status", "5"),)), Data(b"no"), End()) == []
-    assert failed(found) == (expected, f"HTTP status {code}")
+    assert wire.feed(found, Response(code, (("grpc-status", "5"),)), Data(b"no"), End()) == []
+    assert wire.failed(found) == (expected, f"HTTP status {code}")
 
 
 @each_kind
 def test_nothing_is_believed_after_a_fault(kind):
     found = opened(kind)
-    feed(found, Response(503), *answer(kind, frames((0, b"a")), OK))
-    assert failed(found)[0] is Code.UNAVAILABLE
+    wire.feed(found, Response(503), *answer(kind, wire.frames((0, b"a")), OK))
+    assert wire.failed(found)[0] is Code.UNAVAILABLE
