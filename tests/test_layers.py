@@ -19,6 +19,8 @@ IO = ("asyncio", "selectors", "socket", "socketserver")
 
 ONLY_IN = {
     "hypercorn": ("server.engines.hypercorn",),
+    "uvicorn": ("server.engines.uvicorn",),
+    "httptools": ("server.engines.uvicorn",),
     "click": ("cli.",),
     "rich": ("cli.",),
     "quart": ("server.console",),

@@ -16,6 +16,7 @@ from rich.text import Text
 from dynconnect.cli import curl
 from dynconnect.live.generation import Generation, Route
 from dynconnect.server.engines.endpoint import Endpoint
+from dynconnect.server.engines.table import Ability, Engine
 
 MAX_METHODS = 20
 """With more methods than this the banner has one line for each service,"""
@@ -30,8 +31,8 @@ _SHAPES = {
 }
 
 
-def show(generation: Generation, endpoint: Endpoint) -> None:
-    """Print to stderr what *generation* serves at *endpoint*, and how to try it."""
+def show(generation: Generation, endpoint: Endpoint, engine: Engine) -> None:
+    """Print to stderr what *generation* serves at *endpoint* on *engine*, and how to try it."""
     console = _console(stderr=True)
     console.print(Text.assemble(("dynconnect", "bold"), f" {version('dynconnect')}"))
     console.print()
@@ -40,9 +41,10 @@ def show(generation: Generation, endpoint: Endpoint) -> None:
         console.print(line)
     console.print()
     transports = "HTTP/1.1 and HTTP/2" if endpoint.tls is None else "HTTP/1.1 and HTTP/2 with TLS"
-    console.print(
-        Text.assemble((endpoint.url, "bold cyan"), f"  Connect, gRPC and gRPC-Web over {transports}")
-    )
+    protocols = "Connect, gRPC and gRPC-Web" if engine.can(Ability.TRAILERS) else "Connect and gRPC-Web"
+    console.print(Text.assemble((endpoint.url, "bold cyan"), f"  {protocols} over {transports}"))
+    lacks = "".join(f", no {ability.value}" for ability in engine.lacks)
+    console.print(Text(f"engine {engine.name}{lacks}", "dim"))
     command = curl.line(generation.routes.values(), endpoint)
     if command is not None:
         console.print()

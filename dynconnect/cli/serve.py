@@ -13,6 +13,7 @@ import click
 
 from dynconnect.cli import inputs, logs
 from dynconnect.schema.finding import Finding, FindingsError
+from dynconnect.server.engines import table
 
 if TYPE_CHECKING:
     from dynconnect.live.generation import Generation
@@ -83,6 +84,13 @@ _BYTES: dict[str, Any] = {"type": click.IntRange(1), "metavar": "BYTES", "defaul
     help="Time for running calls after SIGTERM (5).",
 )
 @click.option(
+    "--engine",
+    type=click.Choice(list(table.ENGINES)),
+    default=table.DEFAULT,
+    metavar="SERVER",
+    help="The HTTP server underneath: hypercorn, or uvicorn.",
+)
+@click.option(
     "--http2",
     type=click.Choice(["own", "hypercorn"]),
     default="own",
@@ -102,6 +110,7 @@ def command(
     plugins: tuple[str, ...],
     cors: tuple[str, ...],
     read_max_bytes: int,
+    engine: str,
     log_level: str,
     *,
     traceback: bool,
@@ -113,16 +122,19 @@ def command(
     """
     if listen["tls_cert"] is None and (listen["tls_key"] or listen["tls_client_ca"]):
         raise click.UsageError("--tls-key and --tls-client-ca are of no use without --tls-cert")
+    if engine != "hypercorn" and listen["http2"] == "hypercorn":
+        raise click.UsageError(f"--http2 hypercorn is of no use with --engine {engine}")
     logs.configure(log_level, traceback=traceback)
     from dynconnect.cli import banner
-    from dynconnect.server.engines import hypercorn
     from dynconnect.server.engines.run import run
     from dynconnect.server.engines.settings import Settings
 
+    chosen = table.ENGINES[engine]
+    serve = chosen.load()
     endpoint, generation = _load(Settings(**listen), schema, plugins)
     with endpoint:
         app = _app(generation, cors, read_max_bytes)
-        run(hypercorn.serve, app, endpoint, on_ready=lambda: banner.show(generation, endpoint))
+        run(serve, app, endpoint, on_ready=lambda: banner.show(generation, endpoint, chosen))
 
 
 def _load(

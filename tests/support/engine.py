@@ -20,6 +20,7 @@ from dynconnect.server.asgi import Server
 ENGINES = {
     "hypercorn, own http2": partial(serving, http2="own"),
     "hypercorn": partial(serving, http2="hypercorn"),
+    "uvicorn": partial(serving, engine="uvicorn"),
 }
 """By name, what serves an application and gives its URL."""
 # A longer drain than by default, so that a busy machine fails no test.

@@ -19,7 +19,7 @@ from typing import Self, TextIO
 import httpx
 import trustme
 
-from dynconnect.server.engines import hypercorn
+from dynconnect.server.engines import table
 from dynconnect.server.engines.endpoint import Endpoint, open_endpoint
 from dynconnect.server.engines.settings import Settings
 
@@ -30,12 +30,12 @@ GUARD = 30.0
 class Running:
     """A server in this event loop."""
 
-    def __init__(self, app: Callable, endpoint: Endpoint) -> None:
+    def __init__(self, app: Callable, endpoint: Endpoint, engine: str) -> None:
         self.url, self.port = endpoint.url, endpoint.port
         self._ready = asyncio.Event()
         self._stop = asyncio.Event()
         self.task = asyncio.create_task(
-            hypercorn.serve(app, endpoint, on_ready=self._ready.set, stop=self._stop.wait)
+            table.ENGINES[engine].load()(app, endpoint, on_ready=self._ready.set, stop=self._stop.wait)
         )
 
     async def ready(self) -> Self:
@@ -56,10 +56,12 @@ class Running:
 
 
 @asynccontextmanager
-async def running(app: Callable, **settings: object) -> AsyncIterator[Running]:
-    """*app* on hypercorn, on a free port; stopped at the end, if it still runs."""
+async def running(
+    app: Callable, *, engine: str = table.DEFAULT, **settings: object
+) -> AsyncIterator[Running]:
+    """*app* on *engine*, on a free port; stopped at the end, if it still runs."""
     with open_endpoint(Settings(**{"port": 0, **settings})) as endpoint:
-        server = await Running(app, endpoint).ready()
+        server = await Running(app, endpoint, engine).ready()
         try:
             yield server
         except BaseException:
@@ -70,7 +72,7 @@ async def running(app: Callable, **settings: object) -> AsyncIterator[Running]:
 
 @asynccontextmanager
 async def serving(app: Callable, **settings: object) -> AsyncIterator[str]:
-    """The URL of *app* on hypercorn."""
+    """The URL of *app* on hypercorn, or on the `engine` in *settings*."""
     async with running(app, **settings) as server:
         yield server.url
 

@@ -20,8 +20,9 @@ from hypercorn.asyncio.tcp_server import TCPServer
 from hypercorn.asyncio.worker_context import WorkerContext
 from hypercorn.typing import ASGIFramework, LifespanState
 
-from dynconnect.server.asgi_call import App, Receive, Scope, Send
+from dynconnect.server.asgi_call import App
 from dynconnect.server.engines import hypercorn_http2
+from dynconnect.server.engines.calls import CUT_TIMEOUT, Calls, current_task
 from dynconnect.server.engines.endpoint import Endpoint
 from dynconnect.server.engines.hypercorn_http2 import Http2Config
 from dynconnect.server.engines.settings import Settings
@@ -29,8 +30,6 @@ from dynconnect.server.http2 import Limits
 
 log = logging.getLogger(__name__)
 
-CUT_TIMEOUT = 1.0
-"""Seconds for calls to tidy up once they are cancelled, and again for connections to close after that."""
 _LAST_WORDS = 5.0
 
 
@@ -76,7 +75,7 @@ async def serve(
         stop: waits until it is time to stop.
     """
     settings = endpoint.settings
-    calls = _Calls(app)
+    calls = Calls(app)
     config = configure(settings)
     if settings.http2 == "own" and (reason := hypercorn_http2.install()):
         log.warning("%s", reason)
@@ -103,28 +102,10 @@ async def serve(
         await connections.drain(settings.drain)
 
 
-class _Calls:
-    """The application, and the tasks that run in it."""
-
-    def __init__(self, app: App) -> None:
-        self._app = app
-        self.running: set[asyncio.Task[object]] = set()
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "lifespan":
-            return await self._app(scope, receive, send)
-        task = _current_task()
-        self.running.add(task)
-        try:
-            return await self._app(scope, receive, send)
-        finally:
-            self.running.discard(task)
-
-
 class _Connections:
     """The open connections of a server."""
 
-    def __init__(self, calls: _Calls, config: Http2Config, state: LifespanState) -> None:
+    def __init__(self, calls: Calls, config: Http2Config, state: LifespanState) -> None:
         self._calls = calls
         self._app = _wrapped(calls)
         self._config = config
@@ -134,7 +115,7 @@ class _Connections:
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Serve one connection. Never raises: nobody would hear it but the log of the event loop."""
-        task = _current_task()
+        task = current_task()
         self._open[task] = writer
         peer = writer.get_extra_info("peername")
         try:
@@ -198,10 +179,6 @@ async def _lifespan(app: App, config: Http2Config) -> AsyncIterator[LifespanStat
 
 def _wrapped(app: App) -> ASGIWrapper:
     return ASGIWrapper(cast(ASGIFramework, app))
-
-
-def _current_task() -> asyncio.Task[object]:
-    return cast("asyncio.Task[object]", asyncio.current_task())
 
 
 def _is_breakage(exc: Exception) -> bool:
