@@ -9,6 +9,7 @@ from dynconnect.cli import banner
 from dynconnect.live.build import build
 from dynconnect.server.engines.endpoint import Endpoint
 from dynconnect.server.engines.settings import Settings
+from dynconnect.server.engines.table import DEFAULT, ENGINES
 
 
 def make(tmp_path, services, methods=1, plugin=""):
@@ -38,7 +39,7 @@ def endpoint():
 @pytest.fixture
 def shown(endpoint, capsys):
     def show(generation):
-        banner.show(generation, endpoint)
+        banner.show(generation, endpoint, ENGINES[DEFAULT])
         output = capsys.readouterr()
         assert output.out == "", "the output is for results"
         return output.err.splitlines()
