@@ -41,6 +41,22 @@ def test_the_banner_says_what_is_served_by_whom_and_how_to_try_it(project):
     assert "\x1b" not in text, "colours are for terminals"
 
 
+@pytest.mark.parametrize("engine", ["hypercorn", "uvicorn"])
+def test_the_engine_is_the_one_that_is_asked_for_and_the_banner_names_it(project, engine):
+    with program(*SERVE, "--engine", engine, cwd=project) as server:
+        assert echo(server.url).json() == {"text": "hi!"}
+        assert echo(server.url, http1=False, http2=True).json() == {"text": "hi!"}
+        server.line("curl ")
+    assert f"engine {engine}" in server.text
+
+
+def test_http_2_of_hypercorn_is_refused_on_another_engine(project):
+    with program(*SERVE, "--engine", "uvicorn", "--http2", "hypercorn", cwd=project) as server:
+        assert server.finished() == 2
+    assert "--http2 hypercorn is of no use with --engine uvicorn" in server.text
+    assert "Traceback" not in server.text
+
+
 def test_the_output_is_left_to_results(project):
     with program(*SERVE, cwd=project, apart=True) as server:
         assert server.url

@@ -86,7 +86,7 @@ ENGINES: Mapping[str, Engine] = {
         ),
         Engine(
             "uvicorn",
-            "HTTP/1.1 by httptools, several times cheaper than h11; HTTP/2 by dynconnect",
+            "HTTP/1.1 by httptools; HTTP/2 by dynconnect",
             extra="uvicorn",
             lacks={Ability.HTTP3: _TCP_ONLY, Ability.WORKERS: _ONE_PROCESS},
         ),

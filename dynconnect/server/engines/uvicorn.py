@@ -1,8 +1,9 @@
 """uvicorn under the application: its HTTP/1.1 (httptools), beside our HTTP/2, under an accept loop of ours.
 
-What is taken from uvicorn is public: its configuration, and its protocol class with the arguments that
-its `http=` setting promises. Its own loop would give TLS a minute to begin and half a minute to end, and
-log a trace for each call that it cuts. Only the files with its name import uvicorn.
+Of uvicorn are its configuration and, through `uvicorn_http1`, its protocol class, which has no promise
+of staying as it is: the tests of this engine tell when it does not. Its own loop would give TLS a minute
+to begin and half a minute to end, and log a trace for each call that it cuts. Only the files with its
+name import uvicorn.
 """
 
 from __future__ import annotations
