@@ -203,6 +203,11 @@ class _Finder(importlib.abc.MetaPathFinder):
         path: Sequence[str] | None,
         target: object = None,  # noqa: ARG002  the finder's interface
     ) -> ModuleSpec | None:
+        """The module *fullname* of a private package; None leaves it to the finders after this one.
+
+        Raises:
+            ModuleNotFoundError: its package has no such module, whatever an older one had.
+        """
         if not fullname.startswith(_PREFIX) or path is None:
             return None
         first, (parent, _, last) = fullname.partition(".")[0], fullname.rpartition(".")

@@ -44,10 +44,7 @@ class StreamExchange:
         )
 
     def receive(self, data: bytes) -> Iterator[bytes]:
-        for frame in self._frames.read(data):
-            if frame.flags:
-                raise envelope.invalid_flags(frame.flags)
-            yield frame.data
+        return self._frames.messages(data)
 
     def receive_end(self) -> Iterator[bytes]:
         self._frames.close()

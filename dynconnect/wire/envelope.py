@@ -118,6 +118,17 @@ class Framing:
         for frame in self._reader.feed(chunk):
             yield self._unpack(frame) if frame.flags & COMPRESSED else frame
 
+    def messages(self, chunk: bytes) -> Iterator[bytes]:
+        """The messages that *chunk* completes, from a peer that may send nothing but messages.
+
+        Raises:
+            ConnectError: INTERNAL for an envelope with a flag that is not `COMPRESSED`.
+        """
+        for frame in self.read(chunk):
+            if frame.flags:
+                raise invalid_flags(frame.flags)
+            yield frame.data
+
     def close(self) -> None:
         """Check that the stream ended between two envelopes."""
         self._reader.close()

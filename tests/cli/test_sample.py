@@ -114,4 +114,5 @@ WELL_KNOWN = (
 @pytest.mark.parametrize("name", WELL_KNOWN)
 def test_a_well_known_type_may_be_the_whole_message(schema, name):
     message = schema.message_class(f"google.protobuf.{name}")
-    json_format.ParseDict(sample(message.DESCRIPTOR), message())
+    parsed = json_format.ParseDict(sample(message.DESCRIPTOR), message())
+    assert json_format.ParseDict(json_format.MessageToDict(parsed), message()) == parsed

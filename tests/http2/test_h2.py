@@ -119,6 +119,7 @@ async def test_a_client_may_shrink_its_header_table(size):
     for stream in (1, 3, 5):
         await client.post(stream, b"x")
         await client.until(lambda n=stream: n in client.ended)
+    assert [client.heads[stream][b":status"] for stream in (1, 3, 5)] == [b"200"] * 3
     await client.lose()
 
 
@@ -133,6 +134,8 @@ async def test_two_thousand_calls_with_a_hundred_streams_open():
     for stream in kept:
         client.h2.end_stream(stream)
     await client.until(lambda: len(client.ended) == 2100)
+    assert {answer[b":status"] for answer in client.heads.values()} == {b"200"}
+    assert all(client.bodies[stream] == b"x" for stream in range(201, 4201, 2))
     await client.lose()
 
 

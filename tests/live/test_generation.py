@@ -27,4 +27,6 @@ def test_a_generation_is_itself_and_may_be_watched():
 
 
 def test_a_generation_without_plugins_has_nothing_to_close():
-    Generation(1, "hash", shop(), {}).close()
+    generation = Generation(1, "hash", shop(), {})
+    generation.close()
+    assert generation.plugins is None

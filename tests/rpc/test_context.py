@@ -92,7 +92,10 @@ async def test_e7_a_handler_may_send_the_headers_early():
 
 
 async def test_sending_headers_does_nothing_where_they_wait_for_the_outcome():
-    await made().send_headers()
+    context = made()
+    context.response_headers["x-later"] = "1"
+    await context.send_headers()
+    assert context.response_headers.allitems() == [("x-later", "1")]
 
 
 def test_the_id_is_short_random_and_stays():

@@ -21,26 +21,13 @@ from hypercorn.asyncio.worker_context import WorkerContext
 from hypercorn.typing import ASGIFramework, LifespanState
 
 from dynconnect.server.asgi_call import App
-from dynconnect.server.engines import hypercorn_http2
+from dynconnect.server.engines import hypercorn_http2, own_http2
 from dynconnect.server.engines.calls import CUT_TIMEOUT, Calls, current_task
 from dynconnect.server.engines.endpoint import Endpoint
 from dynconnect.server.engines.hypercorn_http2 import Http2Config
 from dynconnect.server.engines.settings import Settings
-from dynconnect.server.http2 import Limits
 
 log = logging.getLogger(__name__)
-
-_LAST_WORDS = 5.0
-
-
-def _http2_limits(settings: Settings) -> Limits | None:
-    if settings.http2 == "hypercorn":
-        return None
-    return Limits(
-        idle_timeout=settings.idle_timeout,
-        max_concurrent_streams=settings.streams_max,
-        header_list_bytes=settings.head_max_bytes,
-    )
 
 
 def configure(settings: Settings) -> Http2Config:
@@ -57,9 +44,9 @@ def configure(settings: Settings) -> Http2Config:
     # A full queue stops all calls of its connection: room for a burst of small frames. Not without
     # end, as it is what holds back a client that sends faster than its call reads.
     config.max_app_queue_size = 64
-    config.http2_limits = _http2_limits(settings)
+    config.http2_limits = None if settings.http2 == "hypercorn" else own_http2.limits(settings)
     # What it says to our HTTP/2; `_Connections.drain` cuts calls before that.
-    config.graceful_timeout = settings.drain + _LAST_WORDS
+    config.graceful_timeout = settings.drain + own_http2.LAST_WORDS
     return config
 
 

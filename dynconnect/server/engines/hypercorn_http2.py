@@ -181,6 +181,7 @@ def _dressed(app: App, config: Config, context: WorkerContext) -> App:
         return app
 
     async def dressed(scope: Message, receive: Receive, send: Send) -> None:
+        """*app*, or 404 for a host that is not served, with hypercorn's headers and a line in its log."""
         began, start = time(), None
 
         async def noting(message: Message) -> None:

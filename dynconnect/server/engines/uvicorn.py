@@ -20,17 +20,17 @@ import uvicorn
 from uvicorn.server import ServerState
 
 from dynconnect.server.asgi_call import App, Message, Receive, Scope, Send
+from dynconnect.server.engines import own_http2
 from dynconnect.server.engines.calls import CUT_TIMEOUT, Calls
 from dynconnect.server.engines.endpoint import Endpoint
 from dynconnect.server.engines.lifespan import lifespan
 from dynconnect.server.engines.settings import Settings
 from dynconnect.server.engines.uvicorn_http1 import Http1, Pairs
-from dynconnect.server.http2 import Connection, Limits
+from dynconnect.server.http2 import Connection
 from dynconnect.server.http2.frames import PREFACE
 
 log = logging.getLogger(__name__)
 
-_LAST_WORDS = 5.0
 _SWITCH = b"HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: h2c\r\n\r\n"
 
 
@@ -73,11 +73,7 @@ class _Connections:
         self.state = state
         self.loop = asyncio.get_running_loop()
         self.open: dict[_Either, asyncio.Future[None]] = {}
-        self.limits = Limits(
-            idle_timeout=settings.idle_timeout,
-            max_concurrent_streams=settings.streams_max,
-            header_list_bytes=settings.head_max_bytes,
-        )
+        self.limits = own_http2.limits(settings)
         self.config = uvicorn.Config(
             _uncut(self),
             interface="asgi3",
@@ -94,7 +90,7 @@ class _Connections:
     async def drain(self, grace: float) -> None:
         """Close connections as they become idle; cut the calls that are left after *grace* seconds."""
         for connection in list(self.open):
-            connection.shutdown(grace + _LAST_WORDS)
+            connection.shutdown(grace + own_http2.LAST_WORDS)
         running = self.calls.running
         if running:
             log.info("waiting for running calls: %d, for %g s at most", len(running), grace)
