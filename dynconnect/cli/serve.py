@@ -5,7 +5,8 @@ Everything that can be wrong is looked at before anything is served, and said to
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+from collections.abc import AsyncIterator
+from contextlib import ExitStack, asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -133,8 +134,8 @@ def command(
     serve = chosen.load()
     endpoint, generation = _load(Settings(**listen), schema, plugins)
     with endpoint:
-        app = _app(generation, cors, read_max_bytes)
-        run(serve, app, endpoint, on_ready=lambda: banner.show(generation, endpoint, chosen))
+        program = _program(generation, cors, read_max_bytes)
+        run(serve, program, endpoint, on_ready=lambda: banner.show(generation, endpoint, chosen))
 
 
 def _load(
@@ -166,11 +167,12 @@ def _load(
     return endpoint, generation
 
 
-def _app(generation: Generation, cors: tuple[str, ...], read_max_bytes: int) -> App:
+@asynccontextmanager
+async def _program(generation: Generation, cors: tuple[str, ...], read_max_bytes: int) -> AsyncIterator[App]:
     from dynconnect.rpc.limits import Limits
     from dynconnect.server.asgi import Server
     from dynconnect.server.cors import Cors
 
     server = Server(generation, limits=Limits(read_max_bytes=read_max_bytes))
     # Any header: the protocols' metadata are headers, and only the schema's author knows their names.
-    return Cors(server, cors, allow_headers=["*"]) if cors else server
+    yield Cors(server, cors, allow_headers=["*"]) if cors else server

@@ -10,15 +10,18 @@ import ssl
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractAsyncContextManager, contextmanager
 from types import FrameType
-from typing import Any
+from typing import Any, TypeAlias
 from typing import Protocol as Interface
 
 from dynconnect.server.asgi_call import App
 from dynconnect.server.engines.endpoint import Endpoint
 
 log = logging.getLogger(__name__)
+
+Program: TypeAlias = AbstractAsyncContextManager[App]
+"""What is served: entered in the event loop before the first connection, left after the last call."""
 
 END_TIMEOUT = 10.0
 """Seconds from the end of the drain to the end of the process, whatever still runs in it."""
@@ -33,10 +36,10 @@ class Engine(Interface):
         """Serve until *stop* returns."""
 
 
-def run(engine: Engine, app: App, endpoint: Endpoint, *, on_ready: Callable[[], object]) -> None:
-    """Serve *app* in this process until SIGINT or SIGTERM; a second one ends the process at once."""
+def run(engine: Engine, program: Program, endpoint: Endpoint, *, on_ready: Callable[[], object]) -> None:
+    """Serve *program* in this process until SIGINT or SIGTERM; a second one ends the process at once."""
     with asyncio.Runner(loop_factory=loop_factory()) as runner:
-        runner.run(_until_signalled(engine, app, endpoint, on_ready))
+        runner.run(_until_signalled(engine, program, endpoint, on_ready))
 
 
 def loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
@@ -50,7 +53,7 @@ def loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
 
 
 async def _until_signalled(
-    engine: Engine, app: App, endpoint: Endpoint, on_ready: Callable[[], object]
+    engine: Engine, program: Program, endpoint: Endpoint, on_ready: Callable[[], object]
 ) -> None:
     loop = asyncio.get_running_loop()
     loop.set_exception_handler(_report)
@@ -61,7 +64,8 @@ async def _until_signalled(
         loop.call_soon_threadsafe(stop.set)
 
     with _on_signal(begin_stop):
-        await engine(app, endpoint, on_ready=on_ready, stop=stop.wait)
+        async with program as app:
+            await engine(app, endpoint, on_ready=on_ready, stop=stop.wait)
 
 
 @contextmanager
