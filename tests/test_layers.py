@@ -23,6 +23,7 @@ ONLY_IN = {
     "httptools": ("server.engines.uvicorn",),
     "click": ("cli.",),
     "rich": ("cli.",),
+    "watchfiles": ("live.watch",),
     "quart": ("server.console",),
     "hpack": ("server.http2",),
     # 170 ms and 18 MiB, for nothing we use: the descriptors come from packages that don't need it.

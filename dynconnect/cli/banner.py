@@ -52,6 +52,14 @@ def show(generation: Generation, endpoint: Endpoint, engine: Engine) -> None:
     console.print()
 
 
+def listing(generation: Generation) -> None:
+    """Print to stderr the number of *generation*, and every method."""
+    console = _console(stderr=True)
+    console.print(Text(f"gen {generation.number}", "bold"))
+    for line in methods(generation):
+        console.print(line)
+
+
 def summary(generation: Generation) -> None:
     """Print to stdout what *generation* holds: where its files are from, and every method."""
     console = _console(stderr=False)

@@ -10,7 +10,12 @@ _FORMAT = "%(asctime)s %(levelname)-7s %(message)s"
 
 # One line for each header or each frame would drown what --log-level debug is asked for; asyncio's
 # warnings tell of clients that have gone.
-_TALKATIVE = {"hpack": logging.WARNING, "h2": logging.WARNING, "asyncio": logging.ERROR}
+_TALKATIVE = {
+    "hpack": logging.WARNING,
+    "h2": logging.WARNING,
+    "watchfiles": logging.WARNING,
+    "asyncio": logging.ERROR,
+}
 
 
 def configure(level: str, *, traceback: bool) -> None:

@@ -13,7 +13,7 @@ import click
 from dynconnect.cli import report
 from dynconnect.schema.finding import FindingsError
 
-COMMANDS = ("check", "serve")
+COMMANDS = ("check", "dev", "serve")
 
 EXAMPLE = """\b
 Example:
@@ -37,7 +37,7 @@ class _Commands(click.Group):
         try:
             return super().invoke(ctx)
         except FindingsError as exc:
-            report.show(exc)
+            report.show(exc.findings)
             ctx.exit(report.BAD_INPUT)
 
 

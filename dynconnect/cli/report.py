@@ -5,20 +5,22 @@ In click's colours and not in rich's: importing that would take longer than all 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import click
 
-from dynconnect.schema.finding import Finding, FindingsError
+from dynconnect.schema.finding import Finding
 
 BAD_INPUT = 2
 """The exit code for what its user can mend; click uses it for a misspelt option."""
 
 
-def show(error: FindingsError) -> None:
-    """Print what *error* found to stderr."""
-    for finding in error.findings:
+def show(findings: Sequence[Finding]) -> None:
+    """Print *findings* to stderr."""
+    for finding in findings:
         _block(finding)
-    if len(error.findings) > 1:
-        click.secho(f"{len(error.findings)} errors", fg="red", err=True)
+    if len(findings) > 1:
+        click.secho(f"{len(findings)} errors", fg="red", err=True)
 
 
 def _block(finding: Finding) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+from collections.abc import Callable
 
 from dynconnect.live.generation import Generation
 from dynconnect.plugins import handles
@@ -22,6 +23,9 @@ class Generations:
         self._current = first
         self._running: dict[Generation, int] = {first: 0}
         self._dropped: list[Generation] = []
+        self._waiting: list[asyncio.Future[None]] = []
+        self.on_enter: Callable[[Generation], None] | None = None
+        """Hears of each call that begins."""
         handles.set_newest(first.schema)
 
     @property
@@ -43,6 +47,8 @@ class Generations:
         generation = self._current
         self._running[generation] += 1
         handles.enter(generation.schema)
+        if self.on_enter is not None:
+            self.on_enter(generation)
         return generation
 
     def leave(self, generation: Generation) -> None:
@@ -62,8 +68,20 @@ class Generations:
             self._drop(old)
         return old
 
+    async def dropped(self) -> None:
+        """Wait until an old generation has no call any more."""
+        future = asyncio.get_running_loop().create_future()
+        self._waiting.append(future)
+        try:
+            await future
+        finally:
+            self._waiting.remove(future)
+
     def _drop(self, generation: Generation) -> None:
         del self._running[generation]
+        for future in self._waiting:
+            if not future.done():
+                future.set_result(None)
         self._dropped.append(generation)
         if len(self._dropped) > 1:
             return  # a collection is due already

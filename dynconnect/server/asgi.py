@@ -19,13 +19,16 @@ from dynconnect.rpc.metadata import Metadata
 from dynconnect.server import dispatch
 from dynconnect.server.asgi_call import Answer, App, Body, Receive, Scope, Send
 from dynconnect.server.routing import Router
-from dynconnect.wire.base import Offer
+from dynconnect.wire.base import Exchange, Offer
 from dynconnect.wire.choose import Choice, Chooser
 from dynconnect.wire.compression import Compression, available
 from dynconnect.wire.events import Data, End, Event, Request, Response
 
 EARLY_RESPONSE = "dynconnect.early_response"
 """The extension of a server that copes with answers which come before their request has ended."""
+
+GENERATION = "dynconnect-generation"
+"""The response header that names the generation, where it is shown."""
 
 _TRAILERS = "http.response.trailers"
 _CODECS = ("proto", "json")
@@ -42,6 +45,7 @@ class Server:
         require_connect_protocol_version: refuse Connect calls that do not name the version.
         http1_bidi: serve bidirectional streams over HTTP/1.1, where a client can't read before it
             has sent all; otherwise they are answered with 505, so that clients don't wait in vain.
+        show_generation: name the generation that answers in a response header, for development.
     """
 
     def __init__(
@@ -53,10 +57,12 @@ class Server:
         compressions: Mapping[str, Compression] | None = None,
         require_connect_protocol_version: bool = False,
         http1_bidi: bool = True,
+        show_generation: bool = False,
     ) -> None:
         self.generations = Generations(generation)
         self._fallback = fallback
         self._limits = limits or Limits()
+        self._show_generation = show_generation
         known = available() if compressions is None else compressions
         offer = Offer(self._limits, known, require_version=require_connect_protocol_version)
         self._router = Router(Chooser(offer, _CODECS), http1_bidi=http1_bidi)
@@ -94,16 +100,24 @@ class Server:
             return await call.refuse(_no_such_method(match.choice, request))
         generation = self.generations.enter()
         try:
-            await call.run(_serve(generation, match.route, match.choice, request, scope, call))
+            exchange = match.choice.open(request, streaming=match.route.method.streaming)
+            if self._show_generation:
+                exchange.response_headers[GENERATION] = str(generation.number)
+            await call.run(_serve(generation, match.route, match.choice, exchange, request, scope, call))
         finally:
             self.generations.leave(generation)
         return None
 
 
 def _serve(
-    generation: Generation, route: Route, choice: Choice, request: Request, scope: Scope, call: _Call
+    generation: Generation,
+    route: Route,
+    choice: Choice,
+    exchange: Exchange,
+    request: Request,
+    scope: Scope,
+    call: _Call,
 ) -> Coroutine[None, None, None]:
-    exchange = choice.open(request, streaming=route.method.streaming)
     context = Context(
         route.method,
         choice.protocol.name,

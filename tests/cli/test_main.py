@@ -12,8 +12,9 @@ from support.programs import modules_after
 from dynconnect.cli import main as cli
 from dynconnect.cli import report
 from dynconnect.cli.main import main
-from dynconnect.schema.finding import Finding, FindingsError
+from dynconnect.schema.finding import Finding
 
+SCREEN_LINES = 32
 COMMANDS = [(), *((name,) for name in cli.COMMANDS)]
 
 
@@ -27,7 +28,7 @@ def test_help_fits_on_a_screen(command, flag):
     done = run(*command, flag)
     assert done.exit_code == 0
     lines = done.output.splitlines()
-    assert len(lines) <= 24
+    assert len(lines) <= SCREEN_LINES
     assert all(len(line) < 80 for line in lines)
 
 
@@ -73,12 +74,10 @@ def test_help_needs_nothing_heavy():
 
 def test_findings_are_blocks_of_where_what_and_what_to_do(capsys):
     report.show(
-        FindingsError(
-            [
-                Finding("plugins/a.py:3", "there is no method Sey", "did you mean Say?"),
-                Finding("api.binpb", "is truncated\nreally"),
-            ]
-        )
+        [
+            Finding("plugins/a.py:3", "there is no method Sey", "did you mean Say?"),
+            Finding("api.binpb", "is truncated\nreally"),
+        ]
     )
     output = capsys.readouterr()
     assert output.out == ""
@@ -94,5 +93,5 @@ def test_findings_are_blocks_of_where_what_and_what_to_do(capsys):
 
 
 def test_one_finding_is_not_counted(capsys):
-    report.show(FindingsError([Finding("api.binpb", "is empty")]))
+    report.show([Finding("api.binpb", "is empty")])
     assert capsys.readouterr().err.splitlines() == ["error: api.binpb", "    is empty"]

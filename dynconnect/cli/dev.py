@@ -1,0 +1,34 @@
+"""``dynconnect dev``: `serve` for those who write the schema and the plugins at the same time."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from dynconnect.cli import inputs, listen
+
+EXAMPLE = """\b
+Example:
+  dynconnect dev api.binpb --plugins plugins/
+"""
+
+
+@click.command(short_help="Serve, and reload on every edit.", epilog=EXAMPLE)
+@inputs.schema_argument
+@inputs.plugins_option
+@listen.options
+@inputs.traceback_option
+def command(
+    schema: tuple[str, ...],
+    plugins: tuple[str, ...],
+    **options: Any,  # Any: options of different types, those of `launch`
+) -> None:
+    """Serve SCHEMA as `serve --reload` does, for development.
+
+    Every answer names its generation in the header dynconnect-generation, calls that run keep the old
+    generation as long as they like, and in a terminal keys are taken: r reload, l list, q quit.
+    """
+    from dynconnect.cli.launch import Mode, launch
+
+    launch(schema, plugins, Mode(watch=True, dev=True), **options)

@@ -1,0 +1,259 @@
+"""Reloading: from an edit to another generation, or to every reason against it.
+
+One turn looks at what there is now, builds it aside and swaps. Nothing before the swap touches what
+serves. Turns never overlap, and edits that come during one make the next.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, Self, TypeAlias
+
+from dynconnect.live.generation import Generation
+from dynconnect.live.generations import Generations
+from dynconnect.live.inputs import Watched
+from dynconnect.live.news import Held, Mended, News, NotLoaded, Refused, Stale, Swapped, Unchanged
+from dynconnect.live.watch import touched
+from dynconnect.plugins.places import shown
+from dynconnect.schema.finding import Finding, FindingsError
+from dynconnect.schema.sources import is_ignored
+
+log = logging.getLogger(__name__)
+
+PATIENCE = 0.25
+"""Seconds that a set of files may be broken before that is said: it may be half written."""
+TORN_MAX = 4
+"""How often files that change while they are read are read again before they are taken as they are."""
+LIVE_MAX = 8
+"""How many generations may have calls at a time, the current one included; each holds its classes."""
+REMIND = 1.0
+"""Seconds between two reminders that what serves is not what was saved."""
+ECHO = 1.0
+"""Seconds after a turn in which the touch of a file is taken for a part of the edit before it."""
+
+Build: TypeAlias = Callable[[int, Generation], Awaitable[Generation]]
+"""Builds the generation of a number, which takes over from another; raises FindingsError."""
+Describe: TypeAlias = Callable[[Generation, Generation], tuple[str, ...]]
+"""What changed from one generation to another, each change in a few words. It may block."""
+
+
+class Reloader:
+    """Keeps *generations* at what *watched* holds.
+
+    Args:
+        generations: what serves.
+        watched: where its files are.
+        build: makes the next generation.
+        describe: says what it changes.
+        tell: hears all that happens, in this loop; it must not raise.
+        seen: the contents of *watched* before the current generation was built.
+    """
+
+    def __init__(
+        self,
+        generations: Generations,
+        watched: Watched,
+        *,
+        build: Build,
+        describe: Describe,
+        tell: Callable[[News], None],
+        seen: Mapping[Path, bytes],
+    ) -> None:
+        self._generations = generations
+        self._watched = watched
+        self._build = build
+        self._describe = describe
+        self._tell = tell
+        self._served = self._seen = seen
+        self._loop = asyncio.get_running_loop()
+        self._stirred = asyncio.Event()
+        self._touched: set[Path] = set()
+        self._requested = self._forced = False
+        self._refused: Refused | None = None
+        self._began: float | None = None
+        self._turned = self._reminded = float("-inf")
+        self._mentioned: set[Path] = set()
+
+    @asynccontextmanager
+    async def running(self, *, watch: bool) -> AsyncIterator[Self]:
+        """Within it, reload on request, and with *watch* on edits too."""
+        tasks = [asyncio.create_task(self._run())]
+        if watch:
+            tasks.append(asyncio.create_task(self._watch()))
+        for task in tasks:
+            task.add_done_callback(_report)
+        try:
+            yield self
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    def request(self) -> None:
+        """Reload soon, even if nothing has changed."""
+        self._requested = True
+        self._stir()
+
+    async def _watch(self) -> None:
+        async for paths in touched(self._watched.folders):
+            self._touched |= paths
+            self._stir()
+
+    async def _run(self) -> None:
+        while True:
+            await self._stirred.wait()
+            await self._turn()
+
+    def _stir(self) -> None:
+        if self._began is None:
+            self._began = self._loop.time()
+        self._stirred.set()
+
+    async def _turn(self) -> None:
+        """Bring what serves to what there is; without a word if something stirs meanwhile."""
+        self._stirred.clear()
+        self._forced |= self._requested
+        self._requested = False
+        contents = await asyncio.to_thread(self._watched.contents)
+        if contents == self._seen and not self._forced:
+            self._unchanged()
+            return
+        self._seen = contents
+        candidate = None
+        try:
+            candidate = await self._candidate()
+        except FindingsError as error:
+            if not await self._stirs(PATIENCE):
+                self._refuse(error)
+        if candidate is not None:
+            await self._take(candidate)
+
+    async def _candidate(self) -> Generation:
+        """The generation of the files as they are, all of one moment if they ever stand still."""
+        current = self._generations.current
+        for _ in range(TORN_MAX):
+            candidate = await self._build(current.number + 1, current)
+            contents = await asyncio.to_thread(self._watched.contents)
+            if contents == self._seen:
+                break
+            self._seen = contents
+            candidate.close()
+        else:
+            candidate = await self._build(current.number + 1, current)
+        return candidate
+
+    async def _take(self, candidate: Generation) -> None:
+        """Swap to *candidate* once there is room, unless something stirs before."""
+        current = self._generations.current
+        if candidate.hash == current.hash and not self._forced:
+            candidate.close()
+            self._settle()
+            self._tell(Mended(current.number))
+            return
+        changes = await asyncio.to_thread(self._describe, current, candidate)
+        if not await self._room():
+            candidate.close()
+            return
+        began = self._began or self._loop.time()
+        edited = self._edited()
+        self._watched.known = frozenset(candidate.plugins.files if candidate.plugins else ())
+        self._generations.swap(candidate)
+        self._settle()
+        self._tell(Swapped(candidate.number, edited, changes, self._loop.time() - began))
+
+    async def _room(self) -> bool:
+        """Wait until one more generation may live; whether it may, or something stirred before."""
+        told = False
+        while len(draining := self._generations.draining) >= LIVE_MAX - 1:
+            if not told:
+                numbers = tuple(old.number for old in draining)
+                self._tell(Held(self._generations.current.number, numbers))
+                told = True
+            if await self._stirs(None, self._generations.dropped()):
+                return False
+        return True
+
+    async def _stirs(self, seconds: float | None, other: Awaitable[object] | None = None) -> bool:
+        """Whether something stirs within *seconds*, and before *other* is done."""
+        stirs = asyncio.ensure_future(self._stirred.wait())
+        waiting: set[asyncio.Future[Any]] = {stirs}  # Any: what they give is nobody's business
+        if other is not None:
+            waiting.add(asyncio.ensure_future(other))
+        try:
+            await asyncio.wait(waiting, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+            return stirs.done()
+        finally:
+            for future in waiting:
+                future.cancel()
+
+    def _refuse(self, error: FindingsError) -> None:
+        self._watched.known |= _files_of(error.findings)
+        self._ends()
+        self._generations.on_enter = self._remind(error.findings[0])
+        self._refused = Refused(self._generations.current.number, error.findings)
+        self._tell(self._refused)
+
+    def _remind(self, finding: Finding) -> Callable[[Generation], None]:
+        def remind(generation: Generation) -> None:
+            if self._loop.time() - self._reminded >= REMIND:
+                self._reminded = self._loop.time()
+                self._tell(Stale(generation.number, finding))
+
+        return remind
+
+    def _settle(self) -> None:
+        """What serves is what there is."""
+        self._served = self._seen
+        self._refused = self._generations.on_enter = None
+        self._ends()
+
+    def _ends(self) -> None:
+        """The turn has come to something: what stirs from now on is another edit."""
+        self._turned = self._loop.time()
+        self._forced = False
+        self._touched.clear()
+        self._began = self._turned if self._stirred.is_set() else None
+
+    def _edited(self) -> tuple[str, ...]:
+        """The files that differ from those that are served."""
+        paths = self._served.keys() | self._seen.keys()
+        return _shown(path for path in paths if self._served.get(path) != self._seen.get(path))
+
+    def _unchanged(self) -> None:
+        """Nothing is to be done: say so, if a person might wonder."""
+        echo = self._loop.time() - self._turned < ECHO
+        saved = self._touched & self._seen.keys()
+        others = {path for path in self._touched if self._may_be_read(path)}
+        self._mentioned |= others
+        self._touched.clear()
+        self._began = None
+        serving = self._generations.current.number
+        if saved and not echo:
+            self._tell(self._refused or Unchanged(serving, _shown(saved)))
+        if others:
+            self._tell(NotLoaded(serving, _shown(others)))
+
+    def _may_be_read(self, path: Path) -> bool:
+        """Whether *path* is a file beside plugins, not a module, and not yet mentioned."""
+        if path in self._seen or path in self._mentioned or is_ignored(path.name) or not path.is_file():
+            return False
+        return any(path.parent == file.parent for file in self._seen if file.suffix == ".py")
+
+
+def _shown(paths: Iterable[Path]) -> tuple[str, ...]:
+    return tuple(sorted(map(shown, paths)))
+
+
+def _files_of(findings: Iterable[Finding]) -> frozenset[Path]:
+    """The files that *findings* stand in: an edit of them may mend what they say."""
+    files = (Path(finding.where.partition(":")[0]) for finding in findings)
+    return frozenset(file.absolute() for file in files if file.is_file())
+
+
+def _report(task: asyncio.Task[None]) -> None:
+    if not task.cancelled() and (fault := task.exception()) is not None:
+        log.error("edits are not seen any more: restart to load them", exc_info=fault)
