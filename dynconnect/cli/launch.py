@@ -6,6 +6,7 @@ Everything that can be wrong is looked at before anything is served, and said to
 from __future__ import annotations
 
 import asyncio
+import gc
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
@@ -69,12 +70,25 @@ def launch(
 
     chosen = table.ENGINES[engine]
     serve = chosen.load()
+    _set_aside_what_stays()
     watched = Watched(Inputs(schema, plugins))
     seen = watched.contents()
     endpoint, generation = _load(Settings(**listen), watched.inputs)
     with endpoint:
         program = _program(generation, watched, seen, mode, cors, read_max_bytes)
         run(serve, program, endpoint, on_ready=lambda: banner.show(generation, endpoint, chosen))
+
+
+def _set_aside_what_stays() -> None:
+    """Keep what is imported by now out of garbage collections.
+
+    One follows each reload, in the event loop, and would look through all modules for 30 ms. Generations
+    must come later than this, or the first one would never be let go.
+    """
+    import dynconnect.live.reload
+    import dynconnect.server.asgi  # noqa: F401  both for their imports
+
+    gc.freeze()
 
 
 def _load(settings: Settings, inputs: Inputs) -> tuple[Endpoint, Generation]:
