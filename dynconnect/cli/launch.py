@@ -75,7 +75,8 @@ def launch(
     seen = watched.contents()
     endpoint, generation = _load(Settings(**listen), watched.inputs)
     with endpoint:
-        program = _program(generation, watched, seen, mode, cors, read_max_bytes)
+        drain = None if mode.dev else endpoint.settings.drain
+        program = _program(generation, watched, seen, mode, drain, cors, read_max_bytes)
         run(serve, program, endpoint, on_ready=lambda: banner.show(generation, endpoint, chosen))
 
 
@@ -124,6 +125,7 @@ async def _program(
     watched: Watched,
     seen: Mapping[Path, bytes],
     mode: Mode,
+    drain: float | None,
     cors: tuple[str, ...],
     read_max_bytes: int,
 ) -> AsyncIterator[App]:
@@ -137,7 +139,8 @@ async def _program(
     def build(number: int, _old: Generation) -> Awaitable[Generation]:
         return build_in_thread(watched.inputs.schema, watched.inputs.plugins, number)
 
-    server = Server(generation, limits=Limits(read_max_bytes=read_max_bytes), show_generation=mode.dev)
+    limits = Limits(read_max_bytes=read_max_bytes)
+    server = Server(generation, limits=limits, drain=drain, show_generation=mode.dev)
     reloader = Reloader(
         server.generations, watched, build=build, describe=lambda *_: (), tell=news.show, seen=seen
     )

@@ -4,10 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import logging
 from collections.abc import Callable
+from typing import TypeAlias
 
 from dynconnect.live.generation import Generation
 from dynconnect.plugins import handles
+
+log = logging.getLogger(__name__)
+
+Cut: TypeAlias = Callable[[], object]
+"""Ends one call; equal to no other's."""
 
 COLLECT_AFTER = 0.1
 """Seconds from the end of a generation's last call to the collection of what it left."""
@@ -17,11 +24,16 @@ class Generations:
     """Gives each call the current generation, and lets go of an old one after its last call.
 
     It belongs to the thread of its event loop; without a running loop it collects at once.
+
+    Args:
+        first: the current one to begin with.
+        drain: seconds that the calls of an old generation may go on; None lets them.
     """
 
-    def __init__(self, first: Generation) -> None:
+    def __init__(self, first: Generation, drain: float | None = None) -> None:
         self._current = first
-        self._running: dict[Generation, int] = {first: 0}
+        self._drain = drain
+        self._running: dict[Generation, set[Cut]] = {first: set()}
         self._dropped: list[Generation] = []
         self._waiting: list[asyncio.Future[None]] = []
         self.on_enter: Callable[[Generation], None] | None = None
@@ -40,33 +52,49 @@ class Generations:
 
     def running(self, generation: Generation) -> int:
         """How many calls use *generation*."""
-        return self._running.get(generation, 0)
+        return len(self._running.get(generation, ()))
 
-    def enter(self) -> Generation:
-        """Begin a call in its own task; the generation that it keeps to its end. `leave` must follow."""
+    def enter(self, cut: Cut) -> Generation:
+        """Begin a call in its own task; the generation that it keeps to its end. `leave` must follow.
+
+        *cut* ends the call, if its generation has been replaced for too long.
+        """
         generation = self._current
-        self._running[generation] += 1
+        self._running[generation].add(cut)
         handles.enter(generation.schema)
         if self.on_enter is not None:
             self.on_enter(generation)
         return generation
 
-    def leave(self, generation: Generation) -> None:
-        """End a call that *generation* was given to."""
+    def leave(self, generation: Generation, cut: Cut) -> None:
+        """End the call that *generation* was given to for this *cut*."""
         handles.leave()
-        running = self._running[generation] = self._running[generation] - 1
+        running = self._running[generation]
+        running.remove(cut)
         if not running and generation is not self._current:
             self._drop(generation)
 
     def swap(self, new: Generation) -> Generation:
         """Make *new* the current generation; the old one, which drains."""
         old = self._current
-        self._running[new] = 0
+        self._running.setdefault(new, set())
         self._current = new
         handles.set_newest(new.schema)
         if not self._running[old]:
             self._drop(old)
+        elif self._drain is not None:
+            asyncio.get_running_loop().call_later(self._drain, self._cut, old)
         return old
+
+    def _cut(self, generation: Generation) -> None:
+        """End the calls that *generation* still has."""
+        running = self._running.get(generation)
+        if running and generation is not self._current:
+            log.warning(
+                "generation %d: calls cut after %g s: %d", generation.number, self._drain, len(running)
+            )
+            for cut in tuple(running):
+                cut()
 
     async def dropped(self) -> None:
         """Wait until an old generation has no call any more."""

@@ -45,6 +45,7 @@ class Server:
         require_connect_protocol_version: refuse Connect calls that do not name the version.
         http1_bidi: serve bidirectional streams over HTTP/1.1, where a client can't read before it
             has sent all; otherwise they are answered with 505, so that clients don't wait in vain.
+        drain: seconds that calls of a replaced generation may go on; None lets them.
         show_generation: name the generation that answers in a response header, for development.
     """
 
@@ -57,9 +58,10 @@ class Server:
         compressions: Mapping[str, Compression] | None = None,
         require_connect_protocol_version: bool = False,
         http1_bidi: bool = True,
+        drain: float | None = None,
         show_generation: bool = False,
     ) -> None:
-        self.generations = Generations(generation)
+        self.generations = Generations(generation, drain)
         self._fallback = fallback
         self._limits = limits or Limits()
         self._show_generation = show_generation
@@ -98,14 +100,14 @@ class Server:
         call.answer.trailers = match.choice.protocol.needs_trailers
         if match.route is None:
             return await call.refuse(_no_such_method(match.choice, request))
-        generation = self.generations.enter()
+        generation = self.generations.enter(call.body.scope.cut)
         try:
             exchange = match.choice.open(request, streaming=match.route.method.streaming)
             if self._show_generation:
                 exchange.response_headers[GENERATION] = str(generation.number)
             await call.run(_serve(generation, match.route, match.choice, exchange, request, scope, call))
         finally:
-            self.generations.leave(generation)
+            self.generations.leave(generation, call.body.scope.cut)
         return None
 
 

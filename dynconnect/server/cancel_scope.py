@@ -1,4 +1,4 @@
-"""What cancels a call: its deadline, and its client's going.
+"""What cancels a call: its deadline, its client's going, and a server that can't wait for it.
 
 Not `asyncio.timeout`: the two often come together, since a client whose deadline passes hangs up, and a
 second cancellation would break off the handler's clean-up. It also costs several times as much.
@@ -24,7 +24,17 @@ class CancelScope:
     trace in the task's count of cancellations. The cancellations of others pass through.
     """
 
-    __slots__ = ("_active", "_before", "_cancelled", "_loop", "_seconds", "_task", "_timer", "expired")
+    __slots__ = (
+        "_active",
+        "_before",
+        "_cancelled",
+        "_loop",
+        "_seconds",
+        "_task",
+        "_timer",
+        "expired",
+        "was_cut",
+    )
 
     def __init__(self) -> None:
         task = asyncio.current_task()
@@ -38,6 +48,8 @@ class CancelScope:
         self._before = task.cancelling()
         self.expired = False
         """Whether the latest stage ran out of time, even if its work would not hear of it."""
+        self.was_cut = False
+        """Whether `cut` was called."""
 
     def within(self, seconds: float | None) -> Self:
         """The next stage, which may take *seconds*; None is no limit."""
@@ -54,6 +66,11 @@ class CancelScope:
         if self._active and not self._cancelled:
             self._cancelled = True
             self._task.cancel()
+
+    def cut(self) -> None:
+        """Cancel the stage because the server will not wait for it any longer."""
+        self.was_cut = True
+        self.cancel()
 
     def _expire(self) -> None:
         self.expired = not self._cancelled

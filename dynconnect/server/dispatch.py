@@ -67,8 +67,8 @@ async def serve(
     except asyncio.CancelledError as exc:
         if body.disconnected or body.scope.cancelled_by_others:
             raise
-        # The handler awaited something else that was: its client would wait for ever.
-        error = _hide(exc, context)
+        # Not cut: the handler awaited something else that was cancelled, and its client would wait for ever.
+        error = _cut() if body.scope.was_cut else _hide(exc, context)
     except Exception as exc:  # noqa: BLE001  the one gate: whatever else a handler raises ends here
         error = _hide(exc, context)
     await answer.finish(_outcome(exchange, error), _seconds_left(context))
@@ -176,6 +176,10 @@ def _hide(exc: BaseException, context: Context) -> ConnectError:
     """What the peer may know of *exc*; the rest goes to the log."""
     log.error("%s failed [%s]", context.method.full_name, context.id, exc_info=exc)
     return ConnectError(Code.UNKNOWN, FAILED, metadata={ERROR_ID: context.id})
+
+
+def _cut() -> ConnectError:
+    return ConnectError(Code.UNAVAILABLE, "the handler was replaced while the call ran; call again")
 
 
 def _outcome(exchange: Exchange, error: ConnectError | None) -> Sequence[Event]:

@@ -6,6 +6,7 @@ import sys
 import weakref
 
 import pytest
+from support.clock import virtual_time
 from support.shop import ORDERS, make_schema, shop
 
 from dynconnect.live import generations as generations_module
@@ -28,6 +29,16 @@ class Modules:
         self.closed += 1
 
 
+class Call:
+    """A call that tells when it is cut."""
+
+    def __init__(self):
+        self.cuts = 0
+
+    def cut(self):
+        self.cuts += 1
+
+
 def generation(number=1, schema=None):
     return Generation(number, f"hash {number}", schema or shop(), {}, (), Modules())
 
@@ -48,21 +59,22 @@ def collections(monkeypatch):
 def test_a_call_takes_the_current_generation_and_keeps_it():
     one, two = generation(1), generation(2)
     live = Generations(one)
-    assert live.enter() is one
+    assert live.enter(Call().cut) is one
     assert live.swap(two) is one
-    assert (live.current, live.enter()) == (two, two)
+    assert (live.current, live.enter(Call().cut)) == (two, two)
     assert (live.running(one), live.running(two)) == (1, 1)
 
 
 def test_an_old_generation_is_let_go_after_its_last_call(collections):
     one, two = generation(1), generation(2)
     live = Generations(one)
-    live.enter()
-    live.enter()
+    first, second = Call(), Call()
+    live.enter(first.cut)
+    live.enter(second.cut)
     live.swap(two)
-    live.leave(one)
+    live.leave(one, second.cut)
     assert (live.draining, one.plugins.closed, collections) == ((one,), 0, [])
-    live.leave(one)
+    live.leave(one, first.cut)
     assert (live.draining, one.plugins.closed, collections) == ((), 1, [1])
     assert live.running(one) == 0
 
@@ -70,20 +82,21 @@ def test_an_old_generation_is_let_go_after_its_last_call(collections):
 def test_an_idle_generation_is_let_go_at_the_swap(collections):
     one = generation(1)
     live = Generations(one)
-    live.leave(live.enter())
+    call = Call()
+    live.leave(live.enter(call.cut), call.cut)
     assert (one.plugins.closed, collections) == (0, [])
     live.swap(generation(2))
     assert (one.plugins.closed, collections) == (1, [1])
 
 
 def test_several_generations_drain_side_by_side():
-    each = [generation(number) for number in range(4)]
+    each, calls = [generation(number) for number in range(4)], [Call() for _ in range(3)]
     live = Generations(each[0])
-    for new in each[1:]:
-        live.enter()
+    for new, call in zip(each[1:], calls, strict=True):
+        live.enter(call.cut)
         live.swap(new)
     assert live.draining == tuple(each[:3])
-    live.leave(each[1])
+    live.leave(each[1], calls[1].cut)
     assert live.draining == (each[0], each[2])
 
 
@@ -91,10 +104,11 @@ def test_a_call_has_the_schema_of_its_generation():
     one, two = generation(1, make_schema()), generation(2, make_schema())
     live = Generations(one)
     assert current_schema() is one.schema
-    live.enter()
+    running = Call()
+    live.enter(running.cut)
     live.swap(two)
     assert current_schema() is one.schema
-    live.leave(one)
+    live.leave(one, running.cut)
     assert current_schema() is two.schema
 
 
@@ -116,9 +130,49 @@ async def test_collecting_waits_for_the_call_to_be_over_and_serves_many_swaps(co
     assert collections == [1, 1]
 
 
+@pytest.fixture
+async def clock():
+    with virtual_time() as clock:
+        yield clock
+
+
+async def test_calls_of_an_old_generation_are_cut_when_its_time_is_over(clock, caplog):
+    live = Generations(one := generation(1), drain=5)
+    stays, ends = Call(), Call()
+    live.enter(stays.cut)
+    live.enter(ends.cut)
+    live.swap(generation(2))
+    await asyncio.sleep(4)
+    live.leave(one, ends.cut)
+    assert (stays.cuts, ends.cuts) == (0, 0)
+    await asyncio.sleep(2)
+    assert (stays.cuts, ends.cuts) == (1, 0)
+    assert "generation 1: calls cut after 5 s: 1" in caplog.text
+
+
+async def test_a_generation_that_serves_again_is_not_cut(clock):
+    live = Generations(one := generation(1), drain=5)
+    call = Call()
+    live.enter(call.cut)
+    live.swap(generation(2))
+    live.swap(one)
+    await asyncio.sleep(6)
+    assert call.cuts == 0
+
+
+async def test_without_a_limit_calls_of_an_old_generation_go_on(clock):
+    live = Generations(generation(1))
+    call = Call()
+    live.enter(call.cut)
+    live.swap(generation(2))
+    await asyncio.sleep(10**6)
+    assert call.cuts == 0
+
+
 async def call(live):
     """One call as the server makes it."""
-    current = live.enter()
+    task = Call()
+    current = live.enter(task.cut)
     try:
         route = current.routes[f"/{ORDERS}/GetOrder"]
 
@@ -128,7 +182,7 @@ async def call(live):
         context = Context(route.method, "connect", Metadata())
         return [response.id async for response in route.stream(requests(), context)]
     finally:
-        live.leave(current)
+        live.leave(current, task.cut)
 
 
 PLUGIN = """\

@@ -288,6 +288,32 @@ async def test_a_call_keeps_the_generation_in_which_it_began(dialect):
 
 
 @every_protocol
+async def test_a_call_whose_generation_was_replaced_too_long_ago_ends_as_unavailable(dialect, clock):
+    tidied = []
+
+    async def waits(requests, ctx):
+        try:
+            async for _ in requests:
+                yield {"text": "old"}
+        finally:
+            tidied.append(clock.now)
+
+    app = Server(schema.generation({"Chat": waits}, number=1), drain=5)
+    request = call(app, dialect, "Chat", "a", end=False).start()
+    await request.messages(1)
+    swapped = clock.now
+    app.generations.swap(schema.generation({"Chat": waits}, number=2))
+    await request.finished()
+    answer = request.read()
+    assert (answer.code, answer.message) == (
+        "unavailable",
+        "the handler was replaced while the call ran; call again",
+    )
+    assert tidied == [pytest.approx(swapped + 5)]
+    assert app.generations.draining == ()
+
+
+@every_protocol
 @pytest.mark.parametrize("failure", [ConnectError(Code.ABORTED), ValueError()])
 async def test_t7_a_call_that_fails_leaves_its_generation(dialect, failure):
     async def failing(request, ctx):
