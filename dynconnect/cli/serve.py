@@ -5,14 +5,16 @@ Everything that can be wrong is looked at before anything is served, and said to
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import os
+from collections.abc import AsyncIterator, Callable
 from contextlib import ExitStack, asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from dynconnect.cli import inputs, logs
+from dynconnect.cli import inputs, logs, report
 from dynconnect.schema.finding import Finding, FindingsError
 from dynconnect.server.engines import table
 
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
     from dynconnect.server.asgi_call import App
     from dynconnect.server.engines.endpoint import Endpoint
     from dynconnect.server.engines.settings import Settings
+    from dynconnect.server.engines.table import Engine
+    from dynconnect.server.service import Service
 
 EXAMPLE = """\b
 Example:
@@ -99,6 +103,13 @@ _BYTES: dict[str, Any] = {"type": click.IntRange(1), "metavar": "BYTES", "defaul
     help="own, or hypercorn for the server's stock HTTP/2.",
 )
 @click.option(
+    "--workers",
+    type=click.IntRange(1),
+    default=1,
+    metavar="COUNT",
+    help="Processes that serve; SIGHUP reloads them.",
+)
+@click.option(
     "--log-level",
     type=click.Choice(logs.LEVELS),
     default="info",
@@ -112,6 +123,7 @@ def command(
     cors: tuple[str, ...],
     read_max_bytes: int,
     engine: str,
+    workers: int,
     log_level: str,
     *,
     traceback: bool,
@@ -125,22 +137,53 @@ def command(
         raise click.UsageError("--tls-key and --tls-client-ca are of no use without --tls-cert")
     if engine != "hypercorn" and listen["http2"] == "hypercorn":
         raise click.UsageError(f"--http2 hypercorn is of no use with --engine {engine}")
+    if workers > 1 and os.name != "posix":
+        raise click.UsageError("--workers needs a POSIX system, such as Linux: one process serves here")
     logs.configure(log_level, traceback=traceback)
-    from dynconnect.cli import banner
-    from dynconnect.server.engines.run import run
+    from dynconnect.rpc.limits import Limits
     from dynconnect.server.engines.settings import Settings
+    from dynconnect.server.service import Service
 
     chosen = table.ENGINES[engine]
-    serve = chosen.load()
-    endpoint, generation = _load(Settings(**listen), schema, plugins)
+    service = Service(schema, plugins, cors, Limits(read_max_bytes=read_max_bytes))
+    if workers == 1:
+        _serve(service, Settings(**listen), chosen)
+    else:
+        begin = partial(logs.configure_worker, level=log_level, traceback=traceback)
+        _supervise(service, Settings(**listen), chosen, workers, begin)
+
+
+def _serve(service: Service, settings: Settings, engine: Engine) -> None:
+    """Serve in this process."""
+    from dynconnect.cli import banner
+    from dynconnect.server.engines.run import run
+
+    serve = engine.load()
+    endpoint, generation = _load(settings, service)
     with endpoint:
-        program = _program(generation, cors, read_max_bytes)
-        run(serve, program, endpoint, on_ready=lambda: banner.show(generation, endpoint, chosen))
+        program = _program(service, generation)
+        run(serve, program, endpoint, on_ready=lambda: banner.show(generation, endpoint, engine))
 
 
-def _load(
-    settings: Settings, schema: tuple[str, ...], plugins: tuple[str, ...]
-) -> tuple[Endpoint, Generation]:
+def _supervise(
+    service: Service, settings: Settings, engine: Engine, workers: int, begin: Callable[[int], None]
+) -> None:
+    """Serve in as many *workers*."""
+    from dynconnect.cli import banner
+    from dynconnect.server.engines.endpoint import open_endpoint
+    from dynconnect.server.workers.supervisor import supervise
+    from dynconnect.server.workers.worker import Assignment
+
+    engine.load()  # whether it is installed is said once
+    with open_endpoint(settings) as endpoint:
+        announce = partial(banner.show, engine=engine, workers=workers)
+        assignment = Assignment(
+            service, engine.name, settings, endpoint.port, endpoint.sockets, begin, announce
+        )
+        supervise(workers, assignment, endpoint, on_refused=report.show)
+
+
+def _load(settings: Settings, service: Service) -> tuple[Endpoint, Generation]:
     """Open the endpoint and build the generation; the one is tried even if the other fails.
 
     The endpoint is first: while plugins load, clients wait for an answer instead of being refused.
@@ -158,7 +201,7 @@ def _load(
         except FindingsError as exc:
             findings += exc.findings
         try:
-            generation = build(schema, plugins)
+            generation = build(service.schema, service.plugins)
         except FindingsError as exc:
             findings += exc.findings
         if findings:
@@ -168,11 +211,5 @@ def _load(
 
 
 @asynccontextmanager
-async def _program(generation: Generation, cors: tuple[str, ...], read_max_bytes: int) -> AsyncIterator[App]:
-    from dynconnect.rpc.limits import Limits
-    from dynconnect.server.asgi import Server
-    from dynconnect.server.cors import Cors
-
-    server = Server(generation, limits=Limits(read_max_bytes=read_max_bytes))
-    # Any header: the protocols' metadata are headers, and only the schema's author knows their names.
-    yield Cors(server, cors, allow_headers=["*"]) if cors else server
+async def _program(service: Service, generation: Generation) -> AsyncIterator[App]:
+    yield service.app(service.server(generation))
