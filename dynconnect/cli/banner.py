@@ -31,7 +31,7 @@ _SHAPES = {
 }
 
 
-def show(generation: Generation, endpoint: Endpoint, engine: Engine) -> None:
+def show(generation: Generation, endpoint: Endpoint, engine: Engine, workers: int = 1) -> None:
     """Print to stderr what *generation* serves at *endpoint* on *engine*, and how to try it."""
     console = _console(stderr=True)
     console.print(Text.assemble(("dynconnect", "bold"), f" {version('dynconnect')}"))
@@ -45,6 +45,8 @@ def show(generation: Generation, endpoint: Endpoint, engine: Engine) -> None:
     console.print(Text.assemble((endpoint.url, "bold cyan"), f"  {protocols} over {transports}"))
     lacks = "".join(f", no {ability.value}" for ability in engine.lacks)
     console.print(Text(f"engine {engine.name}{lacks}", "dim"))
+    if workers > 1:
+        console.print(Text(_count(workers, "worker"), "dim"))
     command = curl.line(generation.routes.values(), endpoint)
     if command is not None:
         console.print()

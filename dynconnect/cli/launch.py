@@ -7,25 +7,29 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import os
 import signal
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
-from pathlib import Path
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from dynconnect.cli import logs
+from dynconnect.cli import logs, news, report
 from dynconnect.schema.finding import Finding, FindingsError
 from dynconnect.server.engines import table
 
 if TYPE_CHECKING:
     from dynconnect.live.generation import Generation
-    from dynconnect.live.inputs import Inputs, Watched
+    from dynconnect.live.reload import Reloader
+    from dynconnect.server.asgi import Server
     from dynconnect.server.asgi_call import App
     from dynconnect.server.engines.endpoint import Endpoint
     from dynconnect.server.engines.settings import Settings
+    from dynconnect.server.engines.table import Engine
+    from dynconnect.server.service import Service
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +38,14 @@ class Mode:
 
     Attributes:
         watch: reload on edits.
-        dev: show in each answer which generation it is from, and take keys from the terminal.
+        dev: for those who write what is served: each answer names its generation, an old generation lives
+            as long as its calls, and the terminal takes keys.
+        workers: how many processes serve; 1 is this one.
     """
 
     watch: bool
     dev: bool = False
+    workers: int = 1
 
 
 def launch(
@@ -58,26 +65,83 @@ def launch(
     Raises:
         FindingsError: with all that keeps it from starting.
     """
+    _check_together(engine, mode, listen)
+    logs.configure(log_level, traceback=traceback)
+    from dynconnect.live.inputs import Inputs
+    from dynconnect.rpc.limits import Limits
+    from dynconnect.server.engines.settings import Settings
+    from dynconnect.server.service import Service
+
+    settings = Settings(**listen)
+    service = Service(
+        Inputs(schema, plugins),
+        cors,
+        Limits(read_max_bytes=read_max_bytes),
+        drain=None if mode.dev else settings.drain,
+        show_generation=mode.dev,
+    )
+    if mode.workers == 1:
+        _serve(service, settings, table.ENGINES[engine], mode)
+    else:
+        begin = partial(logs.configure_worker, level=log_level, traceback=traceback)
+        _supervise(service, settings, table.ENGINES[engine], mode, begin)
+
+
+def _check_together(engine: str, mode: Mode, listen: dict[str, Any]) -> None:  # Any: as in `launch`
+    """Refuse options that exclude each other."""
     if listen["tls_cert"] is None and (listen["tls_key"] or listen["tls_client_ca"]):
         raise click.UsageError("--tls-key and --tls-client-ca are of no use without --tls-cert")
     if engine != "hypercorn" and listen["http2"] == "hypercorn":
         raise click.UsageError(f"--http2 hypercorn is of no use with --engine {engine}")
-    logs.configure(log_level, traceback=traceback)
-    from dynconnect.cli import banner
-    from dynconnect.live.inputs import Inputs, Watched
-    from dynconnect.server.engines.run import run
-    from dynconnect.server.engines.settings import Settings
+    if mode.workers > 1 and os.name != "posix":
+        raise click.UsageError("--workers needs a POSIX system, such as Linux: one process serves here")
 
-    chosen = table.ENGINES[engine]
-    serve = chosen.load()
+
+def _serve(service: Service, settings: Settings, engine: Engine, mode: Mode) -> None:
+    """Serve in this process."""
+    from dynconnect.cli import banner
+    from dynconnect.live.inputs import Watched
+    from dynconnect.server.engines.run import run
+
+    serve = engine.load()
     _set_aside_what_stays()
-    watched = Watched(Inputs(schema, plugins))
+    watched = Watched(service.inputs)
     seen = watched.contents()
-    endpoint, generation = _load(Settings(**listen), watched.inputs)
+    endpoint, generation = _load(settings, service)
+
+    def reloading(server: Server) -> Reloader:
+        from dynconnect.live.reload import Reloader
+
+        return Reloader(
+            server.generations,
+            watched,
+            build=lambda number, _: service.build(number),
+            describe=lambda *_: (),
+            tell=news.show,
+            seen=seen,
+        )
+
     with endpoint:
-        drain = None if mode.dev else endpoint.settings.drain
-        program = _program(generation, watched, seen, mode, drain, cors, read_max_bytes)
-        run(serve, program, endpoint, on_ready=lambda: banner.show(generation, endpoint, chosen))
+        program = _program(service, generation, reloading, mode)
+        run(serve, program, endpoint, on_ready=lambda: banner.show(generation, endpoint, engine))
+
+
+def _supervise(
+    service: Service, settings: Settings, engine: Engine, mode: Mode, begin: Callable[[int], None]
+) -> None:
+    """Serve in as many workers as *mode* says."""
+    from dynconnect.cli import banner
+    from dynconnect.server.engines.endpoint import open_endpoint
+    from dynconnect.server.workers.supervisor import supervise
+    from dynconnect.server.workers.worker import Assignment
+
+    engine.load()  # whether it is installed is said once
+    with open_endpoint(settings) as endpoint:
+        announce = partial(banner.show, engine=engine, workers=mode.workers)
+        assignment = Assignment(
+            service, engine.name, settings, endpoint.port, endpoint.sockets, begin, announce
+        )
+        supervise(mode.workers, assignment, endpoint, on_refused=lambda exc: report.show(exc.findings))
 
 
 def _set_aside_what_stays() -> None:
@@ -92,7 +156,7 @@ def _set_aside_what_stays() -> None:
     gc.freeze()
 
 
-def _load(settings: Settings, inputs: Inputs) -> tuple[Endpoint, Generation]:
+def _load(settings: Settings, service: Service) -> tuple[Endpoint, Generation]:
     """Open the endpoint and build the generation; the one is tried even if the other fails.
 
     The endpoint is first: while plugins load, clients wait for an answer instead of being refused.
@@ -110,7 +174,7 @@ def _load(settings: Settings, inputs: Inputs) -> tuple[Endpoint, Generation]:
         except FindingsError as exc:
             findings += exc.findings
         try:
-            generation = build(inputs.schema, inputs.plugins)
+            generation = build(service.inputs.schema, service.inputs.plugins)
         except FindingsError as exc:
             findings += exc.findings
         if findings:
@@ -121,29 +185,12 @@ def _load(settings: Settings, inputs: Inputs) -> tuple[Endpoint, Generation]:
 
 @asynccontextmanager
 async def _program(
-    generation: Generation,
-    watched: Watched,
-    seen: Mapping[Path, bytes],
-    mode: Mode,
-    drain: float | None,
-    cors: tuple[str, ...],
-    read_max_bytes: int,
+    service: Service, generation: Generation, reloading: Callable[[Server], Reloader], mode: Mode
 ) -> AsyncIterator[App]:
-    from dynconnect.cli import banner, keys, news
-    from dynconnect.live.build import build_in_thread
-    from dynconnect.live.reload import Reloader
-    from dynconnect.rpc.limits import Limits
-    from dynconnect.server.asgi import Server
-    from dynconnect.server.cors import Cors
+    from dynconnect.cli import banner, keys
 
-    def build(number: int, _old: Generation) -> Awaitable[Generation]:
-        return build_in_thread(watched.inputs.schema, watched.inputs.plugins, number)
-
-    limits = Limits(read_max_bytes=read_max_bytes)
-    server = Server(generation, limits=limits, drain=drain, show_generation=mode.dev)
-    reloader = Reloader(
-        server.generations, watched, build=build, describe=lambda *_: (), tell=news.show, seen=seen
-    )
+    server = service.server(generation)
+    reloader = reloading(server)
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(reloader.running(watch=mode.watch))
         if hasattr(signal, "SIGHUP"):
@@ -155,8 +202,7 @@ async def _program(
                 "q": ("quit", keys.quit_server),
             }
             stack.enter_context(keys.listening(actions))
-        # Any header: the protocols' metadata are headers, and only the schema's author knows their names.
-        yield Cors(server, cors, allow_headers=["*"]) if cors else server
+        yield service.app(server)
 
 
 @contextmanager

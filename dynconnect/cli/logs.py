@@ -6,7 +6,7 @@ import logging
 
 LEVELS = ("debug", "info", "warning", "error")
 
-_FORMAT = "%(asctime)s %(levelname)-7s %(message)s"
+_HEAD = "%(asctime)s %(levelname)-7s"
 
 # One line for each header or each frame would drown what --log-level debug is asked for; asyncio's
 # warnings tell of clients that have gone.
@@ -23,7 +23,16 @@ def configure(level: str, *, traceback: bool) -> None:
 
     With *traceback*, what a plugin raises while it is loaded is logged whole.
     """
-    logging.basicConfig(level=level.upper(), format=_FORMAT)
+    _configure(level, f"{_HEAD} %(message)s", traceback=traceback)
+
+
+def configure_worker(number: int, level: str, *, traceback: bool) -> None:
+    """Log like `configure`, and in each line the *number* of this worker process."""
+    _configure(level, f"{_HEAD} worker {number}: %(message)s", traceback=traceback)
+
+
+def _configure(level: str, form: str, *, traceback: bool) -> None:
+    logging.basicConfig(level=level.upper(), format=form)
     for name, least in _TALKATIVE.items():
         logging.getLogger(name).setLevel(least)
     if traceback:

@@ -18,12 +18,20 @@ Example:
 @inputs.schema_argument
 @inputs.plugins_option
 @listen.options
+@click.option(
+    "--workers",
+    type=click.IntRange(1),
+    default=1,
+    metavar="COUNT",
+    help="Processes that serve; SIGHUP reloads them.",
+)
 @click.option("--reload", is_flag=True, help="Watch schemas and plugins, and serve every edit.")
 @inputs.traceback_option
 def command(
     schema: tuple[str, ...],
     plugins: tuple[str, ...],
     *,
+    workers: int,
     reload: bool,
     **options: Any,  # Any: options of different types, those of `launch`
 ) -> None:
@@ -33,4 +41,4 @@ def command(
     """
     from dynconnect.cli.launch import Mode, launch
 
-    launch(schema, plugins, Mode(watch=reload), **options)
+    launch(schema, plugins, Mode(watch=reload, workers=workers), **options)

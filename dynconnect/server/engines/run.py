@@ -26,6 +26,8 @@ Program: TypeAlias = AbstractAsyncContextManager[App]
 END_TIMEOUT = 10.0
 """Seconds from the end of the drain to the end of the process, whatever still runs in it."""
 
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
 
 class Engine(Interface):
     """Runs an application at an endpoint: the `serve` of a module in this folder."""
@@ -56,11 +58,11 @@ async def _until_signalled(
     engine: Engine, program: Program, endpoint: Endpoint, on_ready: Callable[[], object]
 ) -> None:
     loop = asyncio.get_running_loop()
-    loop.set_exception_handler(_report)
+    loop.set_exception_handler(report)
     stop = asyncio.Event()
 
     def begin_stop() -> None:
-        _end_within(endpoint.settings.drain + END_TIMEOUT)
+        end_within(endpoint.settings.drain)
         loop.call_soon_threadsafe(stop.set)
 
     with _on_signal(begin_stop):
@@ -75,7 +77,7 @@ def _on_signal(callback: Callable[[], None]) -> Iterator[None]:
     Not the loop's add_signal_handler: that one is deaf while a handler holds up the loop, and then
     there would be no second signal either.
     """
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.getsignal(number) for number in STOP_SIGNALS}
 
     def handle(_number: int, _frame: FrameType | None) -> None:
         for number in before:
@@ -92,8 +94,8 @@ def _on_signal(callback: Callable[[], None]) -> Iterator[None]:
                 signal.signal(number, handler)
 
 
-def _end_within(seconds: float) -> None:
-    """End the process in *seconds*, unless it ends before.
+def end_within(drain: float) -> None:
+    """End the process `END_TIMEOUT` after *drain* seconds, unless it ends before.
 
     Threads can't be cancelled, and a coroutine may swallow its cancellation: without this either of
     them would keep a stopped server alive.
@@ -105,12 +107,12 @@ def _end_within(seconds: float) -> None:
         sys.stdout.flush()
         os._exit(0)
 
-    timer = threading.Timer(seconds, end)
+    timer = threading.Timer(drain + END_TIMEOUT, end)
     timer.daemon = True
     timer.start()
 
 
-def _report(_loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:  # Any: asyncio's own
+def report(_loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:  # Any: asyncio's own
     """Log what no task was there to catch; a connection that breaks is no news."""
     exc = context.get("exception")
     if isinstance(exc, ConnectionError | TimeoutError | ssl.SSLError):

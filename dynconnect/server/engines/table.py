@@ -72,7 +72,6 @@ class Engine:
 
 
 _TCP_ONLY = "we listen on TCP only"
-_ONE_PROCESS = "one process serves; several may stand behind a balancer"
 
 DEFAULT = "hypercorn"
 
@@ -82,13 +81,13 @@ ENGINES: Mapping[str, Engine] = {
         Engine(
             "hypercorn",
             "HTTP/1.1 by h11, HTTP/2 by dynconnect (or hypercorn's, with `--http2 hypercorn`)",
-            lacks={Ability.HTTP3: _TCP_ONLY, Ability.WORKERS: _ONE_PROCESS},
+            lacks={Ability.HTTP3: _TCP_ONLY},
         ),
         Engine(
             "uvicorn",
             "HTTP/1.1 by httptools; HTTP/2 by dynconnect",
             extra="uvicorn",
-            lacks={Ability.HTTP3: _TCP_ONLY, Ability.WORKERS: _ONE_PROCESS},
+            lacks={Ability.HTTP3: _TCP_ONLY},
         ),
     )
 }

@@ -126,7 +126,7 @@ REPORTS = [
 @pytest.mark.parametrize(("exc", "level"), REPORTS)
 async def test_what_nobody_caught_is_logged_unless_it_is_the_networks_doing(caplog, exc, level):
     caplog.set_level(logging.DEBUG, run.log.name)
-    run._report(asyncio.get_running_loop(), {"message": "lost", "exception": exc})
+    run.report(asyncio.get_running_loop(), {"message": "lost", "exception": exc})
     [record] = caplog.records
     assert record.levelno == level
     assert (record.exc_info is not None and record.exc_info[1] is exc) is (
