@@ -68,6 +68,18 @@ def test_the_check_of_the_readme_passes(project):
     assert "4" in checked.text
 
 
+def test_an_edit_is_served_as_the_readme_says(project):
+    command = block("sh", "dynconnect dev")
+    with program(*shlex.split(command)[1:], "--port", "0", cwd=project) as server:
+        before = post(server.url, "Get", '{"id": "1"}')
+        orders = project / "plugins" / "orders.py"
+        orders.write_text(orders.read_text().replace('"miss"', '"hit"'))
+        server.line("gen 2")
+        after = post(server.url, "Get", '{"id": "1"}')
+    assert [answer.headers["x-cache"] for answer in (before, after)] == ["miss", "hit"]
+    assert [answer.headers["dynconnect-generation"] for answer in (before, after)] == ["1", "2"]
+
+
 @pytest.mark.skipif(shutil.which("curl") is None, reason="there is no curl here")
 def test_the_curl_line_works_with_what_make_serve_serves():
     recipe = (ROOT / "Makefile").read_text()
