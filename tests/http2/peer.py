@@ -170,6 +170,10 @@ class Peer:
         await self.until(lambda: any(f.ends or f.kind == RST_STREAM for f in self.of(stream)))
         return self.of(stream)
 
+    async def was_reset(self, stream):
+        """Waits for the end of *stream* by RST_STREAM."""
+        await self.until(lambda: any(f.kind == RST_STREAM for f in self.of(stream)))
+
     async def goaway(self):
         """Waits for the last GOAWAY's code."""
         await self.until(lambda: self.eof or self.lost)

@@ -200,7 +200,7 @@ async def test_settings_and_pings_are_acknowledged_in_one_write():
 async def test_connect_is_answered_501():
     async with connected(hello) as peer:
         peer.send(head(1, {":method": "CONNECT", ":authority": "test"}))
-        await peer.answered(1)
+        await peer.was_reset(1)
         assert peer.status(1) == 501
         assert peer.kinds(1) == "HEADERS+ RST(NO_ERROR)"
         assert await peer.alive(3)

@@ -3,7 +3,9 @@
 import asyncio
 
 import pytest
+from support.clock import virtual_time
 
+from dynconnect.server.http2 import Limits
 from dynconnect.server.http2.frames import CONTINUATION, DATA, END_STREAM, HEADERS, RST_STREAM, Code
 
 from .apps import answer, echo, hello, read
@@ -316,6 +318,31 @@ async def test_tiny_frames_cost_no_object_each():
 # --- answers before the end of the request ------------------------------------------------------------------
 
 
+SOON = Limits(early_reset_delay=0.01)
+
+
+async def test_a_request_that_ends_soon_after_its_answer_is_not_reset():
+    async with connected(answer_unread) as peer:
+        with virtual_time():
+            peer.send(head(1))
+            await peer.answered(1)
+            peer.send(data(1, b"late", end=True))
+            await asyncio.sleep(10)
+        assert peer.kinds(1) == "HEADERS+"
+        assert unused(peer) == 1 << 24
+        assert await peer.alive(3)
+
+
+async def test_a_request_that_its_client_resets_is_not_reset_once_more():
+    async with connected(answer_unread) as peer:
+        with virtual_time():
+            peer.send(head(1))
+            await peer.answered(1)
+            peer.send(rst(1))
+            await asyncio.sleep(10)
+        assert peer.kinds(1) == "HEADERS+"
+
+
 async def test_an_early_answer_is_followed_by_no_error_and_late_data_is_swallowed():
     async def app(scope, receive, send):
         if scope["method"] == "POST":
@@ -323,10 +350,9 @@ async def test_an_early_answer_is_followed_by_no_error_and_late_data_is_swallowe
         else:
             await hello(scope, receive, send)
 
-    async with connected(app) as peer:
+    async with connected(app, SOON) as peer:
         peer.send(head(1))
-        await peer.answered(1)
-        await peer.settle()
+        await peer.was_reset(1)
         assert peer.kinds(1) == "HEADERS DATA(2)+ RST(NO_ERROR)"
         for _ in range(60):
             peer.send(data(1, bytes(16384)))
@@ -355,10 +381,9 @@ async def answer_unread(scope, receive, send):
 
 
 async def test_a_client_that_ignores_the_reset_is_stopped_by_its_own_window():
-    async with connected(answer_unread) as peer:
+    async with connected(answer_unread, SOON) as peer:
         peer.send(head(1))
-        await peer.answered(1)
-        await peer.settle()
+        await peer.was_reset(1)
         peer.send(*(data(1, bytes(16384)) for _ in range(65)))
         assert peer.of(1)[-1].code is Code.NO_ERROR
         await peer.settle()

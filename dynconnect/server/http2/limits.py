@@ -69,6 +69,9 @@ class Limits:
     refused_weight: int = 50
 
     # --- time -----------------------------------------------------------------------------------------------
+    # From an answer that is complete before its request to the RST_STREAM that says so (RFC 9113, 8.1). Most
+    # requests end by themselves in that time, and some clients take this reset for a failure (curl 7.88).
+    early_reset_delay: float = 0.25
     # Until the client's preface and SETTINGS are there; slow loris, and port scanners.
     preface_timeout: float = 10.0
     # From HEADERS to the end of their CONTINUATION: no other frame may come between, so all streams wait.

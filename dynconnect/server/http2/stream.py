@@ -312,5 +312,4 @@ class Stream:
         self._phase = _DONE
         self._close()
         if not self.ended:
-            # Section 8.1: the rest of the request is not needed; to the client that is no failure.
-            self._owner.reset(self.id, Code.NO_ERROR)
+            self._owner.answered_early(self)

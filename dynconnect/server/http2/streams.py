@@ -5,6 +5,7 @@ the wire.
 Source: RFC 9113 sections 5.1, 6.1, 6.2, 6.4, 6.9 and 8.1.
 """
 
+import asyncio
 import logging
 from asyncio import Task
 from collections.abc import Callable, Coroutine
@@ -43,7 +44,8 @@ class Streams:
         self._heads = Heads(limits)
         self._streams: dict[int, Stream] = {}  # those whose application runs
         self._over = 0  # how many of them are over on the wire
-        self._dropped: dict[int, int] = {}  # reset by us: what their clients may still send
+        self._dropped: dict[int, int] = {}  # over, but not for their clients: what those may still send
+        self._early: set[int] = set()  # those of them that are to be reset, unless they end before
         self._inbound = Inbound(limits.connection_window)
         self._initial_window = INITIAL_WINDOW
         self._skipped = (0, 0)  # the last streams that the client left out (section 5.1.1)
@@ -260,11 +262,29 @@ class Streams:
         if stream is not None:
             stream.drop()
         if stream is None or not stream.ended:
-            # Frames may be under way; what they are worth in DATA is known, as no credit follows a reset.
-            self._dropped[number] = self._limits.stream_window if stream is None else stream.inbound.left
-            if len(self._dropped) > self._limits.max_remembered_resets:
-                del self._dropped[next(iter(self._dropped))]
+            self._expect_late(number, self._limits.stream_window if stream is None else stream.inbound.left)
+        self._early.discard(number)
         self._output.control(frames.rst_stream(number, code))
+
+    def answered_early(self, stream: Stream) -> None:
+        """The answer is complete, the request is not, and its rest is not needed (section 8.1)."""
+        self._expect_late(stream.id, stream.inbound.left)
+        self._early.add(stream.id)
+        delay = self._limits.early_reset_delay
+        asyncio.get_running_loop().call_later(delay, self._reset_early, stream.id)
+
+    def _reset_early(self, number: int) -> None:
+        """If the request of stream *number* still goes on: to the client that is no failure."""
+        if number in self._early:
+            self._early.remove(number)
+            if number in self._dropped:
+                self._output.control(frames.rst_stream(number, Code.NO_ERROR))
+
+    def _expect_late(self, number: int, size: int) -> None:
+        """Frames of stream *number* may be under way, with *size* bytes of DATA, as no credit follows."""
+        self._dropped[number] = size
+        if len(self._dropped) > self._limits.max_remembered_resets:
+            del self._dropped[next(iter(self._dropped))]
 
     def closed(self) -> None:
         """A stream is over on the wire."""
