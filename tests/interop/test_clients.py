@@ -39,7 +39,7 @@ ERROR = {
 }
 
 
-# What each program can play. `buf curl` has no parallel calls and no cancellation, curl no streams.
+# What each program can play. `buf curl` has no parallel calls and no cancellation, curl and nghttp no streams.
 COMMON = ["echo", "metadata", "large", "fail", "nobody"]
 STREAMS = ["count", "count_fail", "sum", "chat"]
 TIMES = ["time_left", "deadline"]
@@ -49,6 +49,7 @@ PLAYS = {
     "connect_node.mjs": [*COMMON, *STREAMS, *TIMES, "cancel", "parallel", "get"],
     "buf_curl.py": [*COMMON, *STREAMS],
     "curl.py": [*COMMON, *TIMES, "get"],
+    "nghttp.py": [*COMMON, *TIMES, "get"],
 }
 
 
@@ -78,8 +79,9 @@ class Client:
 
     @property
     def schemes(self):
-        """With TLS, `buf curl` takes HTTP/2 wherever it can, and has no option against it."""
-        return ["http"] if (self.program, self.http) == ("buf_curl.py", "1.1") else ["http", "https"]
+        """With TLS there is no Upgrade, and `buf curl` takes HTTP/2 wherever it can, without an option."""
+        plain = self.http == "upgrade" or (self.program, self.http) == ("buf_curl.py", "1.1")
+        return ["http"] if plain else ["http", "https"]
 
 
 CLIENTS = [
@@ -102,6 +104,8 @@ CLIENTS = [
     Client("buf_curl.py", "connect", "1.1", "proto"),
     Client("curl.py", "connect", "2", "json"),
     Client("curl.py", "connect", "1.1", "json"),
+    Client("nghttp.py", "connect", "2", "json"),
+    Client("nghttp.py", "connect", "upgrade", "json"),
 ]
 
 
@@ -158,8 +162,9 @@ def _command(program):
             pytest.skip("node and the packages of its clients are not installed")
     else:
         interpreter = sys.executable
-        if program == "curl.py" and shutil.which("curl") is None:
-            pytest.skip("curl is not on PATH")
+        tool = program.removesuffix(".py")
+        if tool in ("curl", "nghttp") and shutil.which(tool) is None:
+            pytest.skip(f"{tool} is not on PATH")
     return [interpreter, str(folder / program)]
 
 
