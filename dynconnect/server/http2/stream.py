@@ -41,11 +41,11 @@ class Owner(Protocol):
     def consumed(self, size: int, stream: "Stream | None" = None) -> None:
         """*size* bytes of DATA are out of memory; *stream*, if given, may be sent as many more."""
 
-    def answered_early(self, stream: Stream) -> None:
-        """The answer is complete, the request is not."""
-
     def reset(self, number: int, code: Code) -> None:
         """Ends stream *number* with RST_STREAM, and drops it."""
+
+    def answered_early(self, stream: "Stream") -> None:
+        """The answer is complete, the request is not."""
 
     def closed(self) -> None:
         """A stream is over on the wire."""
