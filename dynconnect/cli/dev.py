@@ -18,10 +18,13 @@ Example:
 @inputs.schema_argument
 @inputs.plugins_option
 @listen.options
+@inputs.on_breaking_option
 @inputs.traceback_option
 def command(
     schema: tuple[str, ...],
     plugins: tuple[str, ...],
+    *,
+    on_breaking: str,
     **options: Any,  # Any: options of different types, those of `launch`
 ) -> None:
     """Serve SCHEMA as `serve --reload` does, for development.
@@ -31,4 +34,4 @@ def command(
     """
     from dynconnect.cli.launch import Mode, launch
 
-    launch(schema, plugins, Mode(watch=True, dev=True), **options)
+    launch(schema, plugins, Mode(watch=True, dev=True, refuse_breaking=on_breaking == "refuse"), **options)

@@ -13,3 +13,11 @@ plugins_option = click.option(
 traceback_option = click.option(
     "--traceback", is_flag=True, help="Show the tracebacks of plugins that fail to load."
 )
+
+on_breaking_option = click.option(
+    "--on-breaking",
+    type=click.Choice(["serve", "refuse"]),
+    default="serve",
+    metavar="ACTION",
+    help="serve an edit that breaks callers, or refuse it.",
+)

@@ -41,11 +41,13 @@ class Mode:
         dev: for those who write what is served: each answer names its generation, an old generation lives
             as long as its calls, and the terminal takes keys.
         workers: how many processes serve; 1 is this one.
+        refuse_breaking: keep the old generation if an edit breaks its callers.
     """
 
     watch: bool
     dev: bool = False
     workers: int = 1
+    refuse_breaking: bool = False
 
 
 def launch(
@@ -116,7 +118,7 @@ def _serve(service: Service, settings: Settings, engine: Engine, mode: Mode) -> 
             server.generations,
             watched,
             build=lambda number, _: service.build(number),
-            describe=lambda *_: (),
+            refuse_breaking=mode.refuse_breaking,
             tell=news.show,
             seen=seen,
         )

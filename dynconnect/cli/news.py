@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+
 import click
 
 from dynconnect.cli import report
@@ -9,15 +11,19 @@ from dynconnect.live.news import Held, Mended, News, NotLoaded, Refused, Stale, 
 
 CHANGES_MAX = 8
 """How many changes are named in the one line of a reload."""
+BREAKING_MAX = 20
+"""How much of what it breaks is told below that line."""
 
 
 def show(news: News) -> None:
     """Print *news* to stderr."""
     match news:
-        case Swapped(number, edited, changes, seconds):
+        case Swapped(number, edited, changes, breaking, seconds):
             click.secho(f"↻ gen {number}", fg="green", nl=False, err=True)
             parts = [*edited, _listed(changes), f"{seconds * 1000:.0f} ms"]
             click.echo(f"  {'  '.join(filter(None, parts))}", err=True)
+            for line in _first(breaking, BREAKING_MAX):
+                click.secho(f"  breaking: {line}", fg="yellow", err=True)
         case Refused(serving, findings):
             report.show(findings)
             click.secho(f"✗ still serving gen {serving}", fg="red", err=True)
@@ -37,9 +43,14 @@ def show(news: News) -> None:
 
 
 def _listed(changes: tuple[str, ...]) -> str:
-    more = len(changes) - CHANGES_MAX
-    named = ", ".join(changes[:CHANGES_MAX])
-    return f"{named} and {more} more" if more > 0 else named
+    return ", ".join(_first(changes, CHANGES_MAX))
+
+
+def _first(things: Sequence[object], most: int) -> Iterator[str]:
+    """The first of *things*, and how many there are besides."""
+    yield from map(str, things[:most])
+    if len(things) > most:
+        yield f"and {len(things) - most} more"
 
 
 def _dim(text: str) -> None:

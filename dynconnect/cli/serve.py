@@ -26,6 +26,7 @@ Example:
     help="Processes that serve; SIGHUP reloads them.",
 )
 @click.option("--reload", is_flag=True, help="Watch schemas and plugins, and serve every edit.")
+@inputs.on_breaking_option
 @inputs.traceback_option
 def command(
     schema: tuple[str, ...],
@@ -33,6 +34,7 @@ def command(
     *,
     workers: int,
     reload: bool,
+    on_breaking: str,
     **options: Any,  # Any: options of different types, those of `launch`
 ) -> None:
     """Serve SCHEMA over Connect, gRPC and gRPC-Web.
@@ -41,4 +43,9 @@ def command(
     """
     from dynconnect.cli.launch import Mode, launch
 
-    launch(schema, plugins, Mode(watch=reload, workers=workers), **options)
+    launch(
+        schema,
+        plugins,
+        Mode(watch=reload, workers=workers, refuse_breaking=on_breaking == "refuse"),
+        **options,
+    )

@@ -89,8 +89,10 @@ def assemble(schema: Schema, plugins: Plugins, number: int = 1) -> Generation:
 def _route(method: Method, bound: Bound | None, interceptors: Sequence[Interceptor]) -> Route:
     # A method without a handler is intercepted too: who may not call it need not learn that it is missing.
     stream = unimplemented if bound is None else stream_of(method, bound.handler)
-    by = None if bound is None else f"{bound.where} {bound.name}"
-    return Route(method, intercepted(stream, interceptors), by)
+    stream = intercepted(stream, interceptors)
+    if bound is None:
+        return Route(method, stream, None)
+    return Route(method, stream, f"{bound.where} {bound.name}", bound.code)
 
 
 def _discard(building: asyncio.Future[Generation]) -> None:

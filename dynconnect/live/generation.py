@@ -18,11 +18,13 @@ class Route:
     Attributes:
         stream: the handler inside all interceptors; every method has one, if only to say `unimplemented`.
         bound_by: ``path:line name`` of the handler; None if there is none.
+        code: a hash of what the handler does.
     """
 
     method: Method
     stream: Stream
     bound_by: str | None
+    code: bytes = b""
 
 
 @dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)

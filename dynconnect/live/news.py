@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from dynconnect.schema.breaking import Breaking
 from dynconnect.schema.finding import Finding
 
 
@@ -15,13 +16,15 @@ class Swapped:
     Attributes:
         number: of the new generation.
         edited: the files that were, as a person in the working directory writes them.
-        changes: what that changed for callers and handlers.
+        changes: what that changed, each in a few words.
+        breaking: what it breaks for callers.
         seconds: from the first sign of the edit to the swap.
     """
 
     number: int
     edited: tuple[str, ...]
     changes: tuple[str, ...]
+    breaking: tuple[Breaking, ...]
     seconds: float
 
 

@@ -13,12 +13,14 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Self, TypeAlias
 
+from dynconnect.live.changes import describe
 from dynconnect.live.generation import Generation
 from dynconnect.live.generations import Generations
 from dynconnect.live.inputs import Watched
 from dynconnect.live.news import Held, Mended, News, NotLoaded, Refused, Stale, Swapped, Unchanged
 from dynconnect.live.watch import touched
 from dynconnect.plugins.places import shown
+from dynconnect.schema.breaking import Breaking, Level, breaking
 from dynconnect.schema.finding import Finding, FindingsError
 from dynconnect.schema.sources import is_ignored
 
@@ -37,8 +39,6 @@ ECHO = 1.0
 
 Build: TypeAlias = Callable[[int, Generation], Awaitable[Generation]]
 """Builds the generation of a number, which takes over from another; raises FindingsError."""
-Describe: TypeAlias = Callable[[Generation, Generation], tuple[str, ...]]
-"""What changed from one generation to another, each change in a few words. It may block."""
 
 
 class Reloader:
@@ -48,7 +48,7 @@ class Reloader:
         generations: what serves.
         watched: where its files are.
         build: makes the next generation.
-        describe: says what it changes.
+        refuse_breaking: refuse what breaks callers, on the wire or in JSON; else it is only told.
         tell: hears all that happens, in this loop; it must not raise.
         seen: the contents of *watched* before the current generation was built.
     """
@@ -59,14 +59,14 @@ class Reloader:
         watched: Watched,
         *,
         build: Build,
-        describe: Describe,
+        refuse_breaking: bool = False,
         tell: Callable[[News], None],
         seen: Mapping[Path, bytes],
     ) -> None:
         self._generations = generations
         self._watched = watched
         self._build = build
-        self._describe = describe
+        self._refuse_breaking = refuse_breaking
         self._tell = tell
         self._served = self._seen = seen
         self._loop = asyncio.get_running_loop()
@@ -123,14 +123,13 @@ class Reloader:
             self._unchanged()
             return
         self._seen = contents
-        candidate = None
         try:
             candidate = await self._candidate()
         except FindingsError as error:
             if not await self._stirs(PATIENCE):
-                self._refuse(error)
-        if candidate is not None:
-            await self._take(candidate)
+                self._refuse(error.findings)
+            return
+        await self._take(candidate)
 
     async def _candidate(self) -> Generation:
         """The generation of the files as they are, all of one moment if they ever stand still."""
@@ -154,7 +153,12 @@ class Reloader:
             self._settle()
             self._tell(Mended(current.number))
             return
-        changes = await asyncio.to_thread(self._describe, current, candidate)
+        changes = await asyncio.to_thread(describe, current, candidate)
+        broken = await asyncio.to_thread(breaking, current.schema, candidate.schema)
+        if self._refuse_breaking and (findings := _findings(broken)):
+            candidate.close()
+            self._refuse(findings)
+            return
         if not await self._room():
             candidate.close()
             return
@@ -163,7 +167,7 @@ class Reloader:
         self._watched.known = frozenset(candidate.plugins.files if candidate.plugins else ())
         self._generations.swap(candidate)
         self._settle()
-        self._tell(Swapped(candidate.number, edited, changes, self._loop.time() - began))
+        self._tell(Swapped(candidate.number, edited, changes, broken, self._loop.time() - began))
 
     async def _room(self) -> bool:
         """Wait until one more generation may live; whether it may, or something stirred before."""
@@ -190,11 +194,11 @@ class Reloader:
             for future in waiting:
                 future.cancel()
 
-    def _refuse(self, error: FindingsError) -> None:
-        self._watched.known |= _files_of(error.findings)
+    def _refuse(self, findings: tuple[Finding, ...]) -> None:
+        self._watched.known |= _files_of(findings)
         self._ends()
-        self._generations.on_enter = self._remind(error.findings[0])
-        self._refused = Refused(self._generations.current.number, error.findings)
+        self._generations.on_enter = self._remind(findings[0])
+        self._refused = Refused(self._generations.current.number, findings)
         self._tell(self._refused)
 
     def _remind(self, finding: Finding) -> Callable[[Generation], None]:
@@ -246,6 +250,16 @@ class Reloader:
 
 def _shown(paths: Iterable[Path]) -> tuple[str, ...]:
     return tuple(sorted(map(shown, paths)))
+
+
+def _findings(broken: Iterable[Breaking]) -> tuple[Finding, ...]:
+    """What is said of an edit that is refused for what it breaks; the source alone does not count."""
+    hint = "reserve what you remove, and add what is new under new numbers and names"
+    return tuple(
+        Finding(one.where, f"{one.element} {one.what} (breaks {one.level.value})", hint)
+        for one in broken
+        if one.level is not Level.SOURCE
+    )
 
 
 def _files_of(findings: Iterable[Finding]) -> frozenset[Path]:

@@ -15,6 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType, SimpleNamespace
 
+from dynconnect.plugins.code import code_hash
 from dynconnect.plugins.discovery import Found, Plugins
 from dynconnect.plugins.faults import fault
 from dynconnect.plugins.interceptors import interceptor_fault
@@ -47,11 +48,13 @@ class Bound:
         handler: an async function or generator in the shape of its method.
         where: ``path:line`` of its definition.
         name: what it is called there, such as ``Orders.get``.
+        code: a hash of what it does; the same for the same code on other lines.
     """
 
     handler: Handler
     where: str
     name: str
+    code: bytes
 
 
 def bind(schema: Schema, plugins: Plugins, provided: Provided = MappingProxyType({})) -> Mapping[str, Bound]:
@@ -154,7 +157,7 @@ class _Binder:
                 handler = getattr(instances[claim.owner], claim.attribute)
             if kind_of(handler).blocks:
                 handler = threaded(claim.method, handler)
-            bound[path] = Bound(handler, claim.where, claim.name)
+            bound[path] = Bound(handler, claim.where, claim.name, code_hash(claim.handler))
         return bound
 
     def _instance(self, cls: type, found: Found, provided: Provided) -> object:

@@ -39,7 +39,8 @@ ERROR = {
 }
 
 
-# What each program can play. `buf curl` has no parallel calls and no cancellation, curl and nghttp no streams.
+# What each program can play. `buf curl` has no parallel calls and no cancellation; curl and nghttp have no
+# streams either.
 COMMON = ["echo", "metadata", "large", "fail", "nobody"]
 STREAMS = ["count", "count_fail", "sum", "chat"]
 TIMES = ["time_left", "deadline"]
