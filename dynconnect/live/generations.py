@@ -96,14 +96,12 @@ class Generations:
             for cut in tuple(running):
                 cut()
 
-    async def dropped(self) -> None:
-        """Wait until an old generation has no call any more."""
+    def dropped(self) -> asyncio.Future[None]:
+        """Done once the next old generation has no call any more."""
         future = asyncio.get_running_loop().create_future()
         self._waiting.append(future)
-        try:
-            await future
-        finally:
-            self._waiting.remove(future)
+        future.add_done_callback(self._waiting.remove)
+        return future
 
     def _drop(self, generation: Generation) -> None:
         del self._running[generation]

@@ -11,7 +11,7 @@ import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, Self, TypeAlias
+from typing import Self, TypeAlias
 
 from dynconnect.live.changes import describe
 from dynconnect.live.generation import Generation
@@ -68,8 +68,10 @@ class Reloader:
         self._build = build
         self._refuse_breaking = refuse_breaking
         self._tell = tell
-        self._served = self._seen = seen
+        self._seen = seen
         self._loop = asyncio.get_running_loop()
+        self.watching = asyncio.Event()
+        """Set once every edit is seen."""
         self._stirred = asyncio.Event()
         self._touched: set[Path] = set()
         self._requested = self._forced = False
@@ -77,6 +79,8 @@ class Reloader:
         self._began: float | None = None
         self._turned = self._reminded = float("-inf")
         self._mentioned: set[Path] = set()
+        self._adopt(generations.current)
+        self._served = self._seen
 
     @asynccontextmanager
     async def running(self, *, watch: bool) -> AsyncIterator[Self]:
@@ -100,6 +104,7 @@ class Reloader:
 
     async def _watch(self) -> None:
         async for paths in touched(self._watched.folders):
+            self.watching.set()
             self._touched |= paths
             self._stir()
 
@@ -126,7 +131,7 @@ class Reloader:
         try:
             candidate = await self._candidate()
         except FindingsError as error:
-            if not await self._stirs(PATIENCE):
+            if not await self._changes(asyncio.ensure_future(asyncio.sleep(PATIENCE))):
                 self._refuse(error.findings)
             return
         await self._take(candidate)
@@ -164,35 +169,50 @@ class Reloader:
             return
         began = self._began or self._loop.time()
         edited = self._edited()
-        self._watched.known = frozenset(candidate.plugins.files if candidate.plugins else ())
+        self._adopt(candidate)
         self._generations.swap(candidate)
         self._settle()
         self._tell(Swapped(candidate.number, edited, changes, broken, self._loop.time() - began))
 
+    def _adopt(self, generation: Generation) -> None:
+        """Count all modules of *generation*, as it read them, wherever they are."""
+        if generation.plugins is not None:
+            read = {file: digest for file, (_, digest) in generation.plugins.space.sources.items()}
+            self._watched.known |= read.keys()
+            self._seen = {**read, **self._seen}
+
     async def _room(self) -> bool:
-        """Wait until one more generation may live; whether it may, or something stirred before."""
+        """Wait until one more generation may live; whether it may, or something else is wanted before."""
         told = False
         while len(draining := self._generations.draining) >= LIVE_MAX - 1:
             if not told:
                 numbers = tuple(old.number for old in draining)
                 self._tell(Held(self._generations.current.number, numbers))
                 told = True
-            if await self._stirs(None, self._generations.dropped()):
+            if await self._changes(self._generations.dropped()):
                 return False
         return True
 
-    async def _stirs(self, seconds: float | None, other: Awaitable[object] | None = None) -> bool:
-        """Whether something stirs within *seconds*, and before *other* is done."""
-        stirs = asyncio.ensure_future(self._stirred.wait())
-        waiting: set[asyncio.Future[Any]] = {stirs}  # Any: what they give is nobody's business
-        if other is not None:
-            waiting.add(asyncio.ensure_future(other))
+    async def _changes(self, other: asyncio.Future[None]) -> bool:
+        """Whether files change, or a reload is requested, before *other* is done."""
         try:
-            await asyncio.wait(waiting, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+            while await self._stirs(other):
+                contents = await asyncio.to_thread(self._watched.contents)
+                if contents != self._seen or self._requested:
+                    return True
+                self._stirred.clear()  # the rest of a save, or a touch
+        finally:
+            other.cancel()
+        return False
+
+    async def _stirs(self, other: asyncio.Future[None]) -> bool:
+        """Wait until something stirs, or *other* is done; whether something does."""
+        stirs = asyncio.ensure_future(self._stirred.wait())
+        try:
+            await asyncio.wait((stirs, other), return_when=asyncio.FIRST_COMPLETED)
             return stirs.done()
         finally:
-            for future in waiting:
-                future.cancel()
+            stirs.cancel()
 
     def _refuse(self, findings: tuple[Finding, ...]) -> None:
         self._watched.known |= _files_of(findings)
