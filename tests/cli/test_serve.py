@@ -13,7 +13,7 @@ import pytest
 from click.testing import CliRunner
 from support.serving import Certificates, program
 
-from dynconnect.cli import serve
+from dynconnect.cli import launch, serve
 
 SERVE = ("serve", "api.binpb", "--plugins", "plugins", "--port", 0)
 PAGE = "https://app.example.com"
@@ -62,10 +62,16 @@ def test_http_2_of_hypercorn_is_refused_on_another_engine(project):
 
 
 def test_several_workers_are_refused_where_they_can_not_be(monkeypatch):
-    monkeypatch.setattr(serve, "os", SimpleNamespace(name="nt"))
+    monkeypatch.setattr(launch, "os", SimpleNamespace(name="nt"))
     done = CliRunner().invoke(serve.command, ["api.binpb", "--workers", "2"])
     assert done.exit_code == 2
     assert "--workers needs a POSIX system" in done.output
+
+
+def test_watching_is_refused_for_several_workers():
+    done = CliRunner().invoke(serve.command, ["api.binpb", "--workers", "2", "--reload"])
+    assert done.exit_code == 2
+    assert "--reload watches for one process alone: with --workers, send SIGHUP" in done.output
 
 
 def test_the_output_is_left_to_results(project):

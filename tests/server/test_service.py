@@ -7,6 +7,7 @@ import pickle
 import pytest
 from support.project import write
 
+from dynconnect.live.inputs import Inputs
 from dynconnect.rpc.limits import Limits
 from dynconnect.schema.finding import FindingsError
 from dynconnect.server.cors import Cors
@@ -16,7 +17,8 @@ from dynconnect.server.service import Service
 @pytest.fixture
 def service(tmp_path):
     write(tmp_path)
-    return Service((str(tmp_path / "api.binpb"),), (str(tmp_path / "plugins"),), limits=Limits(100))
+    inputs = Inputs((str(tmp_path / "api.binpb"),), (str(tmp_path / "plugins"),))
+    return Service(inputs, limits=Limits(100))
 
 
 async def test_it_travels_to_another_process_and_builds_the_same(service):
@@ -35,4 +37,4 @@ async def test_what_is_wrong_with_the_files_is_raised(service, tmp_path):
 async def test_cors_stands_in_front_only_for_origins(service, tmp_path):
     server = service.server(await service.build(1))
     assert service.app(server) is server
-    assert isinstance(Service(service.schema, origins=("*",)).app(server), Cors)
+    assert isinstance(Service(service.inputs, origins=("*",)).app(server), Cors)

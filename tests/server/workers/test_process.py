@@ -10,6 +10,7 @@ import time
 import pytest
 from support.serving import GUARD
 
+from dynconnect.live.inputs import Inputs
 from dynconnect.server.engines.settings import Settings
 from dynconnect.server.service import Service
 from dynconnect.server.workers import process
@@ -20,7 +21,7 @@ from dynconnect.server.workers.worker import Assignment
 
 def started(number, begin):
     """A worker that only does *begin*."""
-    assignment = Assignment(Service(()), "hypercorn", Settings(), 0, (), begin, print)
+    assignment = Assignment(Service(Inputs(())), "hypercorn", Settings(), 0, (), begin, print)
     return WorkerProcess(number, assignment)
 
 
