@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import logging
 
 import pytest
@@ -16,6 +17,7 @@ from dynconnect.server.workers.supervisor import AGREE_MAX, RESTART_DELAY_MAX, S
 
 FAULT = Finding("a.py:1", "is wrong")
 DIES = None
+NO_PROCESS = ()
 
 
 class Scripted:
@@ -71,6 +73,8 @@ class Fleet:
 
     def spawn(self, number):
         script = self.scripts.pop(0) if len(self.scripts) > 1 else self.scripts[0]
+        if script is NO_PROCESS:
+            raise BlockingIOError(errno.EAGAIN, "try again")
         worker = Scripted(number, script)
         self.workers.append(worker)
         self._spawned.set()
@@ -229,6 +233,22 @@ async def test_as_long_as_another_one_serves_it_is_never_given_up(monkeypatch):
     await fleet.reaches(3 * supervisor.RESTARTS_MAX)
     assert not running.done()
     await cancelled(running)
+
+
+async def test_a_process_that_the_system_does_not_start_is_tried_again_later(monkeypatch, caplog):
+    monkeypatch.setattr(supervisor, "RESTART_DELAY", 0)
+    fleet = Fleet([A], [A], NO_PROCESS, [A])
+    running = await started(fleet)
+    fleet.workers[0].end(-9)
+    await fleet.reaches(3)
+    assert [worker.serving for worker in fleet.workers] == [True, True, True]
+    assert "worker 1: the system starts no process: try again; ask for fewer --workers" in caplog.messages
+    await cancelled(running)
+
+
+async def test_at_the_start_that_is_said_and_ends_it():
+    with pytest.raises(StartError, match="worker 2: the system starts no process"):
+        await Fleet([A], NO_PROCESS).supervisor.run(2)
 
 
 @pytest.mark.parametrize(
