@@ -80,7 +80,7 @@ def test_a_stream_that_does_not_end_is_cut_after_the_drain(project):
 
 
 def test_a_second_signal_ends_all_at_once(project):
-    with program(*SERVE, "--drain", 60, cwd=project) as server, stream(server.url, "never"):
+    with program(*SERVE, "--drain", 600, cwd=project) as server, stream(server.url, "never"):
         pids = answers(server.url)
         server.signal()
         server.line("waiting for running calls")
