@@ -95,6 +95,8 @@ def _check_together(engine: str, mode: Mode, listen: dict[str, Any]) -> None:  #
         raise click.UsageError("--tls-key and --tls-client-ca are of no use without --tls-cert")
     if engine != "hypercorn" and listen["http2"] == "hypercorn":
         raise click.UsageError(f"--http2 hypercorn is of no use with --engine {engine}")
+    if mode.workers > 1 and mode.watch:
+        raise click.UsageError("--reload watches for one process alone: with --workers, send SIGHUP")
     if mode.workers > 1 and os.name != "posix":
         raise click.UsageError("--workers needs a POSIX system, such as Linux: one process serves here")
 

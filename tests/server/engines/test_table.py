@@ -9,7 +9,8 @@ from pathlib import Path
 import httpx
 import pytest
 from grpc.aio import insecure_channel
-from support.serving import GUARD, Certificates, client, serving
+from support import workers
+from support.serving import GUARD, Certificates, client, program, serving
 
 from dynconnect.cli import serve
 from dynconnect.server.engines import table
@@ -141,3 +142,10 @@ async def test_upgrade(engine):
         assert (await reader.readline()).startswith(b"HTTP/1.1 101 ") is engine.can(Ability.UPGRADE)
         writer.close()
         await writer.wait_closed()
+
+
+@by_engine
+def test_worker_processes(engine, tmp_path):
+    pytest.importorskip(engine.name)
+    with program(*workers.SERVE, "--engine", engine.name, cwd=workers.write(tmp_path)) as server:
+        assert (len(workers.answers(server.url)) == 2) is engine.can(Ability.WORKERS)
