@@ -103,7 +103,7 @@ def _check_together(engine: str, mode: Mode, listen: dict[str, Any]) -> None:  #
 
 def _serve(service: Service, settings: Settings, engine: Engine, mode: Mode) -> None:
     """Serve in this process."""
-    from dynconnect.cli import banner
+    from dynconnect.cli import banner, keys
     from dynconnect.live.inputs import Watched
     from dynconnect.server.engines.run import run
 
@@ -125,9 +125,14 @@ def _serve(service: Service, settings: Settings, engine: Engine, mode: Mode) -> 
             seen=seen,
         )
 
+    def announce() -> None:
+        banner.show(generation, endpoint, engine)
+        if mode.dev:
+            keys.offer()
+
     with endpoint:
         program = _program(service, generation, reloading, mode)
-        run(serve, program, endpoint, on_ready=lambda: banner.show(generation, endpoint, engine))
+        run(serve, program, endpoint, on_ready=announce)
 
 
 def _supervise(
@@ -201,9 +206,9 @@ async def _program(
             stack.enter_context(_on_hangup(reloader.request))
         if mode.dev:
             actions = {
-                "r": ("reload", reloader.request),
-                "l": ("list", lambda: banner.listing(server.generations.current)),
-                "q": ("quit", keys.quit_server),
+                "r": reloader.request,
+                "l": lambda: banner.listing(server.generations.current),
+                "q": keys.quit_server,
             }
             stack.enter_context(keys.listening(actions))
         yield service.app(server)
