@@ -7,14 +7,17 @@ none.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from importlib.metadata import version
 
 from rich.console import Console
 from rich.text import Text
 
 from dynconnect.cli import curl
-from dynconnect.live.generation import Generation, Route
+from dynconnect.live.build import Draft
+from dynconnect.live.generation import Generation
+from dynconnect.schema.method import Method
+from dynconnect.schema.schema import Schema
 from dynconnect.server.engines.endpoint import Endpoint
 from dynconnect.server.engines.table import Ability, Engine
 
@@ -37,7 +40,7 @@ def show(generation: Generation, endpoint: Endpoint, engine: Engine, workers: in
     console.print(Text.assemble(("dynconnect", "bold"), f" {version('dynconnect')}"))
     console.print()
     long = len(generation.routes) > MAX_METHODS
-    for line in _services(generation) if long else methods(generation):
+    for line in _services(generation) if long else _methods_of(generation):
         console.print(line)
     console.print()
     transports = "HTTP/1.1 and HTTP/2" if endpoint.tls is None else "HTTP/1.1 and HTTP/2 with TLS"
@@ -58,45 +61,48 @@ def listing(generation: Generation) -> None:
     """Print to stderr the number of *generation*, and every method."""
     console = _console(stderr=True)
     console.print(Text(f"gen {generation.number}", "bold"))
-    for line in methods(generation):
+    for line in _methods_of(generation):
         console.print(line)
 
 
-def summary(generation: Generation) -> None:
-    """Print to stdout what *generation* holds: where its files are from, and every method."""
+def summary(draft: Draft) -> None:
+    """Print to stdout what *draft* holds: where its files are from, and every method."""
     console = _console(stderr=False)
-    origins = Counter(generation.schema.origins.values())
+    schema, bound_by = draft.schema, draft.bound_by
+    origins = Counter(schema.origins.values())
     for origin, files in origins.items():
         console.print(f"{origin}: {_count(files, 'file')}")
     console.print()
-    for line in methods(generation):
+    for line in methods(schema, bound_by):
         console.print(line)
     console.print()
-    routes = generation.routes.values()
-    bound = sum(route.bound_by is not None for route in routes)
+    count = len(schema.methods)
     console.print(
-        f"{_count(len(generation.schema.services), 'service')}, {_count(len(routes), 'method')}: "
-        f"{bound} bound, {len(routes) - bound} unimplemented"
+        f"{_count(len(schema.services), 'service')}, {_count(count, 'method')}: "
+        f"{len(bound_by)} bound, {count - len(bound_by)} unimplemented"
     )
 
 
-def methods(generation: Generation) -> Iterator[Text]:
-    """A line for each service and each method in it."""
-    routes = generation.routes.values()
-    widths = (max((len(route.method.name) for route in routes), default=0), max(map(len, _SHAPES.values())))
-    for name, found in generation.schema.services.items():
+def methods(schema: Schema, bound_by: Mapping[str, str | None]) -> Iterator[Text]:
+    """A line for each service and each method in it; what binds a method is known by its path."""
+    names = (len(method.name) for method in schema.methods.values())
+    widths = (max(names, default=0), max(map(len, _SHAPES.values())))
+    for name, found in schema.services.items():
         yield Text(name, "bold")
         for method in found:
-            yield _method(generation.routes[method.path], widths)
+            yield _method(method, bound_by.get(method.path), widths)
 
 
-def _method(route: Route, widths: tuple[int, int]) -> Text:
-    method = route.method
+def _methods_of(generation: Generation) -> Iterator[Text]:
+    return methods(generation.schema, {path: route.bound_by for path, route in generation.routes.items()})
+
+
+def _method(method: Method, bound_by: str | None, widths: tuple[int, int]) -> Text:
     shape = _SHAPES[method.client_streaming, method.server_streaming]
     left = f"  {method.name:{widths[0]}}  {shape:{widths[1]}}  "
-    if route.bound_by is None:
+    if bound_by is None:
         return Text(f"{left}unimplemented", "dim")
-    return Text.assemble(left, (route.bound_by, "green"))
+    return Text.assemble(left, (bound_by, "green"))
 
 
 def _services(generation: Generation) -> Iterator[Text]:
