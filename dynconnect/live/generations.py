@@ -138,15 +138,20 @@ class Generations:
                 self._dropped.pop().close()
             else:
                 busy.append(self._dropped.pop())
-        # Classes and descriptors refer to each other in circles, and automatic collections are too rare.
-        gc.collect()
-        if busy:
-            closing = asyncio.get_running_loop().create_task(_close(busy))
-            self._closing.add(closing)
-            closing.add_done_callback(self._closing.discard)
+        if not busy:
+            _free()
+            return
+        closing = asyncio.get_running_loop().create_task(_close(busy))
+        self._closing.add(closing)
+        closing.add_done_callback(self._closing.discard)
 
 
 async def _close(generations: list[Generation]) -> None:
     while generations:
         await generations.pop().aclose()
+    _free()
+
+
+def _free() -> None:
+    # Classes and descriptors refer to each other in circles, and automatic collections are too rare.
     gc.collect()

@@ -40,6 +40,7 @@ class PluginSettings:
     Attributes:
         tables: that of each plugin, by its name; nothing in them can be changed.
         hash: of the file, empty without one.
+        where: ``path:line`` of each table.
     """
 
     tables: Mapping[str, Table] = field(default_factory=dict)
@@ -101,8 +102,11 @@ class _Reading:
             if name != _PLUGINS:
                 hint = did_you_mean(name, [_PLUGINS]) or f"settings are in tables [{_PLUGINS}.<name>]"
                 self._find(self._place((name,)), f"there is nothing called {name} here", hint)
-        found = document.get(_PLUGINS, {})
-        tables = found if isinstance(found, dict) else {_PLUGINS: found}
+        tables = document.get(_PLUGINS, {})
+        if not isinstance(tables, dict):
+            hint = f"write [{_PLUGINS}.<name>] above the settings of a plugin"
+            self._find(self._place((_PLUGINS,)), f"{_PLUGINS} is no table", hint)
+            return {}
         return {name: self._table(name, table) for name, table in tables.items()}
 
     def _table(self, name: str, table: object) -> Table:
