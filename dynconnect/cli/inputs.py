@@ -11,7 +11,7 @@ plugins_option = click.option(
 )
 
 config_option = click.option(
-    "--config", metavar="FILE", help="Settings of plugins (dynconnect.toml, if it is there)."
+    "--config", metavar="FILE", help="Settings of plugins (dynconnect.toml)."
 )
 
 traceback_option = click.option(
