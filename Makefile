@@ -4,11 +4,14 @@
 PYTHON ?= python3
 # which cases of the conformance suite: plaintext or full
 CONFIG ?= plaintext
-# CI installs the versions that constraints.txt names, everybody else what is newest.
+# CI installs the versions that constraints.txt names, and Envoy; everybody else what is newest.
 CONSTRAIN := $(if $(filter true,$(CI)),--constraint constraints.txt)
+GROUPS := --group dev $(if $(filter true,$(CI)),--group envoy)
+# how long each target is fuzzed
+FUZZ_SECONDS ?= 60
 BIN := .venv/bin
 
-.PHONY: serve test lint conformance interop bench
+.PHONY: serve test lint conformance interop bench fuzz
 
 # on port 8080, or $PORT
 serve: .venv/installed
@@ -34,9 +37,15 @@ bench: .venv/installed
 		echo "$$script"; $(BIN)/python "$$script" || exit 1; \
 	done
 
+fuzz: .venv/installed
+	$(BIN)/python -m pip install --quiet --group fuzz
+	@for target in tests/fuzz/fuzz_*.py; do \
+		echo "$$target"; $(BIN)/python "$$target" -max_total_time=$(FUZZ_SECONDS) || exit 1; \
+	done
+
 .venv/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
 	# pip knows dependency groups since 25.1; Python 3.11 brings an older one
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade "pip>=25.1" $(CONSTRAIN)
-	$(BIN)/python -m pip install --quiet $(CONSTRAIN) --editable . --group dev
+	$(BIN)/python -m pip install --quiet $(CONSTRAIN) --editable . $(GROUPS)
 	touch $@

@@ -21,6 +21,7 @@ ONLY_IN = {
     "hypercorn": ("server.engines.hypercorn",),
     "uvicorn": ("server.engines.uvicorn",),
     "httptools": ("server.engines.uvicorn",),
+    "pyvoy": ("server.engines.pyvoy",),
     "click": ("cli.",),
     "rich": ("cli.",),
     "watchfiles": ("live.watch",),

@@ -7,8 +7,9 @@ none.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from importlib.metadata import version
+from typing import TypeAlias
 
 from rich.console import Console
 from rich.text import Text
@@ -17,7 +18,6 @@ from dynconnect.cli import curl
 from dynconnect.live.build import Draft
 from dynconnect.live.generation import Generation
 from dynconnect.schema.method import Method
-from dynconnect.schema.schema import Schema
 from dynconnect.server.engines.endpoint import Endpoint
 from dynconnect.server.engines.table import Ability, Engine
 
@@ -25,6 +25,9 @@ MAX_METHODS = 20
 """With more methods than this the banner has one line for each service,"""
 MAX_SERVICES = 20
 """and with more services than this it says how many there are besides."""
+
+Listed: TypeAlias = Draft | Generation
+"""What has a schema, and knows what binds its methods."""
 
 _SHAPES = {
     (False, False): "unary",
@@ -34,13 +37,13 @@ _SHAPES = {
 }
 
 
-def show(generation: Generation, endpoint: Endpoint, engine: Engine, workers: int = 1) -> None:
-    """Print to stderr what *generation* serves at *endpoint* on *engine*, and how to try it."""
+def show(what: Listed, endpoint: Endpoint, engine: Engine, workers: int = 1) -> None:
+    """Print to stderr that *what* is served at *endpoint* on *engine*, and how to try it."""
     console = _console(stderr=True)
     console.print(Text.assemble(("dynconnect", "bold"), f" {version('dynconnect')}"))
     console.print()
-    long = len(generation.routes) > MAX_METHODS
-    for line in _services(generation) if long else _methods_of(generation):
+    long = len(what.schema.methods) > MAX_METHODS
+    for line in _services(what) if long else methods(what):
         console.print(line)
     console.print()
     transports = "HTTP/1.1 and HTTP/2" if endpoint.tls is None else "HTTP/1.1 and HTTP/2 with TLS"
@@ -50,7 +53,7 @@ def show(generation: Generation, endpoint: Endpoint, engine: Engine, workers: in
     console.print(Text(f"engine {engine.name}{lacks}", "dim"))
     if workers > 1:
         console.print(Text(_count(workers, "worker"), "dim"))
-    command = curl.line(generation.routes.values(), endpoint)
+    command = curl.line(what.schema.methods.values(), what.bound_by, endpoint)
     if command is not None:
         console.print()
         console.print(Text(f"  {command}"))
@@ -61,40 +64,36 @@ def listing(generation: Generation) -> None:
     """Print to stderr the number of *generation*, and every method."""
     console = _console(stderr=True)
     console.print(Text(f"gen {generation.number}", "bold"))
-    for line in _methods_of(generation):
+    for line in methods(generation):
         console.print(line)
 
 
 def summary(draft: Draft) -> None:
     """Print to stdout what *draft* holds: where its files are from, and every method."""
     console = _console(stderr=False)
-    schema, bound_by = draft.schema, draft.bound_by
-    origins = Counter(schema.origins.values())
+    origins = Counter(draft.schema.origins.values())
     for origin, files in origins.items():
         console.print(f"{origin}: {_count(files, 'file')}")
     console.print()
-    for line in methods(schema, bound_by):
+    for line in methods(draft):
         console.print(line)
     console.print()
-    count = len(schema.methods)
+    count, bound = len(draft.schema.methods), len(draft.bound_by)
     console.print(
-        f"{_count(len(schema.services), 'service')}, {_count(count, 'method')}: "
-        f"{len(bound_by)} bound, {count - len(bound_by)} unimplemented"
+        f"{_count(len(draft.schema.services), 'service')}, {_count(count, 'method')}: "
+        f"{bound} bound, {count - bound} unimplemented"
     )
 
 
-def methods(schema: Schema, bound_by: Mapping[str, str | None]) -> Iterator[Text]:
-    """A line for each service and each method in it; what binds a method is known by its path."""
-    names = (len(method.name) for method in schema.methods.values())
+def methods(what: Listed) -> Iterator[Text]:
+    """A line for each service and each method in it."""
+    names = (len(method.name) for method in what.schema.methods.values())
     widths = (max(names, default=0), max(map(len, _SHAPES.values())))
-    for name, found in schema.services.items():
+    bound_by = what.bound_by
+    for name, found in what.schema.services.items():
         yield Text(name, "bold")
         for method in found:
             yield _method(method, bound_by.get(method.path), widths)
-
-
-def _methods_of(generation: Generation) -> Iterator[Text]:
-    return methods(generation.schema, {path: route.bound_by for path, route in generation.routes.items()})
 
 
 def _method(method: Method, bound_by: str | None, widths: tuple[int, int]) -> Text:
@@ -105,12 +104,13 @@ def _method(method: Method, bound_by: str | None, widths: tuple[int, int]) -> Te
     return Text.assemble(left, (bound_by, "green"))
 
 
-def _services(generation: Generation) -> Iterator[Text]:
+def _services(what: Listed) -> Iterator[Text]:
     """A line for each service, but not too many of them: the URL must stay in sight."""
-    services = list(generation.schema.services.items())
+    services = list(what.schema.services.items())
+    bound_by = what.bound_by
     width = max(len(name) for name, _ in services[:MAX_SERVICES])
     for name, found in services[:MAX_SERVICES]:
-        bound = sum(generation.routes[method.path].bound_by is not None for method in found)
+        bound = sum(method.path in bound_by for method in found)
         yield Text(f"{name:{width}}  {_count(len(found), 'method')}, {bound} bound", "" if bound else "dim")
     if rest := len(services) - MAX_SERVICES:
         yield Text(f"and {_count(rest, 'service')} more")

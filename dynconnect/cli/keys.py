@@ -11,8 +11,11 @@ from contextlib import contextmanager
 
 import click
 
-Actions = Mapping[str, tuple[str, Callable[[], object]]]
-"""By key: what it does in a word or two, and what does it."""
+WORDS = {"r": "reload", "l": "list", "q": "quit"}
+"""What each key does."""
+
+Actions = Mapping[str, Callable[[], object]]
+"""What does it, by key."""
 
 
 @contextmanager
@@ -36,7 +39,6 @@ def listening(actions: Actions) -> Iterator[None]:
     before = termios.tcgetattr(descriptor)
     tty.setcbreak(descriptor, termios.TCSANOW)
     loop.add_reader(descriptor, read)
-    click.echo(_help(actions), err=True)
     try:
         yield
     finally:
@@ -47,9 +49,9 @@ def listening(actions: Actions) -> Iterator[None]:
 def press(key: str, actions: Actions) -> None:
     """Do what *key* stands for."""
     if key in actions:
-        actions[key][1]()
+        actions[key]()
     elif key.isprintable():
-        click.echo(_help(actions), err=True)
+        _help()
 
 
 def quit_server() -> None:
@@ -57,8 +59,14 @@ def quit_server() -> None:
     signal.raise_signal(signal.SIGINT)
 
 
-def _help(actions: Actions) -> str:
-    return click.style("  ".join(f"{key} {about}" for key, (about, _) in actions.items()), dim=True)
+def offer() -> None:
+    """Say which keys there are, if there is a terminal to press them in."""
+    if _terminal() is not None:
+        _help()
+
+
+def _help() -> None:
+    click.secho("  ".join(f"{key} {word}" for key, word in WORDS.items()), dim=True, err=True)
 
 
 def _terminal() -> int | None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import logging
 import os
 import signal
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
     from dynconnect.server.engines.settings import Settings
     from dynconnect.server.engines.table import Engine
     from dynconnect.server.service import Service
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +86,9 @@ def launch(
         drain=None if mode.dev else settings.drain,
         show_generation=mode.dev,
     )
-    if mode.workers == 1:
+    if table.ENGINES[engine].outside:
+        _serve_outside(service, settings, table.ENGINES[engine])
+    elif mode.workers == 1:
         _serve(service, settings, table.ENGINES[engine], mode)
     else:
         begin = partial(logs.configure_worker, level=log_level, traceback=traceback)
@@ -96,13 +101,19 @@ def _check_together(engine: str, mode: Mode, listen: dict[str, Any]) -> None:  #
         raise click.UsageError("--tls-key and --tls-client-ca are of no use without --tls-cert")
     if engine != "hypercorn" and listen["http2"] == "hypercorn":
         raise click.UsageError(f"--http2 hypercorn is of no use with --engine {engine}")
+    if mode.workers > 1 and mode.watch:
+        raise click.UsageError("--reload watches for one process alone: with --workers, send SIGHUP")
+    if mode.workers > 1 and not table.ENGINES[engine].can(table.Ability.WORKERS):
+        raise click.UsageError(f"--workers is of no use with --engine {engine}")
+    if mode.watch and not table.ENGINES[engine].can(table.Ability.RELOAD):
+        raise click.UsageError(f"--engine {engine} can't reload: serve without --reload, or on another")
     if mode.workers > 1 and os.name != "posix":
         raise click.UsageError("--workers needs a POSIX system, such as Linux: one process serves here")
 
 
 def _serve(service: Service, settings: Settings, engine: Engine, mode: Mode) -> None:
     """Serve in this process."""
-    from dynconnect.cli import banner
+    from dynconnect.cli import banner, keys
     from dynconnect.live.inputs import Watched
     from dynconnect.server.engines.run import run
 
@@ -111,12 +122,10 @@ def _serve(service: Service, settings: Settings, engine: Engine, mode: Mode) -> 
     watched = Watched(service.inputs)
     seen = watched.contents()
     endpoint, draft = _load(settings, service)
-    servers: list[Server] = []
 
     def reloading(server: Server) -> Reloader:
         from dynconnect.live.reload import Reloader
 
-        servers.append(server)
         return Reloader(
             server.generations,
             watched,
@@ -126,13 +135,33 @@ def _serve(service: Service, settings: Settings, engine: Engine, mode: Mode) -> 
             seen=seen,
         )
 
+    def announce() -> None:
+        banner.show(draft, endpoint, engine)
+        if mode.dev:
+            keys.offer()
+
     with endpoint:
         program = _program(service, draft, reloading, mode)
-
-        def announce() -> None:
-            banner.show(servers[0].generations.current, endpoint, engine)
-
         run(serve, program, endpoint, on_ready=announce)
+
+
+def _serve_outside(service: Service, settings: Settings, engine: Engine) -> None:
+    """Serve in a process of the engine's, once all has been found right here."""
+    from dynconnect.cli import banner
+    from dynconnect.server.engines.run import run
+
+    serve = engine.load()
+    endpoint, draft = _load(settings, service)
+    draft.close()
+    with endpoint:
+        run(serve, _outside(service), endpoint, on_ready=lambda: banner.show(draft, endpoint, engine))
+
+
+@asynccontextmanager
+async def _outside(service: Service) -> AsyncIterator[Service]:
+    # Without this a hangup would end our process, and leave the other one behind.
+    with _on_hangup(lambda: log.warning("this engine can't reload: restart to load what has changed")):
+        yield service
 
 
 def _supervise(
@@ -207,13 +236,12 @@ async def _program(
     async with AsyncExitStack() as stack:
         stack.push_async_callback(server.generations.aclose)
         await stack.enter_async_context(reloader.running(watch=mode.watch))
-        if hasattr(signal, "SIGHUP"):
-            stack.enter_context(_on_hangup(reloader.request))
+        stack.enter_context(_on_hangup(reloader.request))
         if mode.dev:
             actions = {
-                "r": ("reload", reloader.request),
-                "l": ("list", lambda: banner.listing(server.generations.current)),
-                "q": ("quit", keys.quit_server),
+                "r": reloader.request,
+                "l": lambda: banner.listing(server.generations.current),
+                "q": keys.quit_server,
             }
             stack.enter_context(keys.listening(actions))
         yield service.app(server)
@@ -221,7 +249,10 @@ async def _program(
 
 @contextmanager
 def _on_hangup(callback: Callable[[], None]) -> Iterator[None]:
-    """Call *callback* at each SIGHUP, in the event loop."""
+    """Call *callback* at each SIGHUP, in the event loop, where there is such a signal."""
+    if not hasattr(signal, "SIGHUP"):
+        yield
+        return
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGHUP, callback)
     try:

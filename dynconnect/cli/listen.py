@@ -77,7 +77,7 @@ _OPTIONS = (
         type=click.Choice(list(table.ENGINES)),
         default=table.DEFAULT,
         metavar="SERVER",
-        help="The HTTP server underneath: hypercorn, or uvicorn.",
+        help="The server underneath: hypercorn, uvicorn, pyvoy.",
     ),
     click.option(
         "--http2",

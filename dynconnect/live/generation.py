@@ -49,6 +49,11 @@ class Generation:
     plugins: Plugins | None = field(default=None, repr=False)
     state: State = field(default_factory=State, repr=False)
 
+    @property
+    def bound_by(self) -> Mapping[str, str]:
+        """``path:line name`` of the handler of each RPC that has one, by the RPC's path."""
+        return {path: route.bound_by for path, route in self.routes.items() if route.bound_by is not None}
+
     async def aclose(self) -> None:
         """Tear down what the plugins have set up, and let go of them, once no call runs in here any more."""
         try:

@@ -58,8 +58,10 @@ def _unknown_edition(proto: FileDescriptorProto) -> int | None:
     # A number that this runtime's enum lacks is kept aside by the parser.
     unknown = UnknownFieldSet(proto)
     for index in range(len(unknown)):
-        if unknown[index].field_number == _EDITION_FIELD:
-            return int(unknown[index].data)
+        field = unknown[index]
+        # As a number: damaged sets have anything there.
+        if field.field_number == _EDITION_FIELD and isinstance(field.data, int):
+            return field.data
     return None
 
 

@@ -116,13 +116,16 @@ def _varint(data: bytes, at: int) -> tuple[int, int]:
 
 def _check(file: bytes, number: int) -> None:
     # Many byte strings parse as some message, with unknown fields only: a name tells a file.
+    damaged = NotASetError(f"is damaged: file {number} of the set is not a FileDescriptorProto", AGAIN)
     try:
-        name = FileDescriptorProto.FromString(file).name
+        proto = FileDescriptorProto.FromString(file)
     except DecodeError:
-        raise NotASetError(
-            f"is damaged: file {number} of the set is not a FileDescriptorProto", AGAIN
-        ) from None
-    if not name:
+        raise damaged from None
+    # What is no Unicode comes as bytes, as descriptor.proto is written in proto2.
+    texts = (proto.name, proto.package, *proto.dependency, *proto.option_dependency)
+    if any(isinstance(text, bytes) for text in texts):
+        raise damaged
+    if not proto.name:
         raise NotASetError(f"is not a descriptor set: its file {number} has no name", COMPILE)
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from google.protobuf.descriptor_pool import DescriptorPool
 
 from dynconnect.schema.checks import check
+from dynconnect.schema.content import AGAIN
 from dynconnect.schema.files import File, merge
 from dynconnect.schema.finding import Finding, SchemaError
 from dynconnect.schema.imports import complete, ordered
@@ -41,7 +42,7 @@ def _fill(files: dict[str, File], given: frozenset[str], findings: list[Finding]
     pool = DescriptorPool()
     added: set[str] = set()
     for name, file in files.items():
-        wrong = list(check(file.proto)) if name in given else []
+        wrong = _wrong(file) if name in given else []
         findings += wrong
         # Without its imports the pool would refuse it, and the reason has been found already.
         if added.issuperset(file.proto.dependency):
@@ -51,6 +52,15 @@ def _fill(files: dict[str, File], given: frozenset[str], findings: list[Finding]
             except TypeError as exc:
                 findings += [] if wrong else [_refused(pool, file, str(exc).removeprefix(_REFUSAL))]
     return pool
+
+
+def _wrong(file: File) -> list[Finding]:
+    try:
+        return list(check(file.proto))
+    except TypeError:  # what is no Unicode comes as bytes
+        return [
+            Finding(file.proto.name, "has a name that is no Unicode", f"{AGAIN}: it came from {file.origin}")
+        ]
 
 
 def _refused(pool: DescriptorPool, file: File, why: str) -> Finding:

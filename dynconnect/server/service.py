@@ -46,8 +46,8 @@ class Service:
         of = self.inputs
         return await build_in_thread(of.schema, of.plugins, number, predecessor, of.config)
 
-    def server(self, generation: Generation) -> Server:
-        """A server that begins with *generation*."""
+    def server(self, generation: Generation | Draft) -> Server:
+        """A server that begins with *generation*; see there what becomes of a draft."""
         return Server(generation, limits=self.limits, drain=self.drain, show_generation=self.show_generation)
 
     def app(self, server: Server) -> App:

@@ -78,6 +78,12 @@ def test_a_schema_without_services_is_no_fault(tmp_path, shown):
     assert [line for line in lines if line.startswith("http://127.0.0.1:8080  ")]
 
 
+@pytest.mark.parametrize("workers", [1, 2])
+def test_workers_are_counted_where_there_are_several(tmp_path, endpoint, capsys, workers):
+    banner.show(make(tmp_path, 1), endpoint, ENGINES[DEFAULT], workers)
+    assert ("2 workers" in capsys.readouterr().err.splitlines()) is (workers == 2)
+
+
 def test_the_summary_tells_files_methods_and_handlers_to_the_output(tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
     make(tmp_path, 25, 1, PLUGIN.replace("do1", "do0"))

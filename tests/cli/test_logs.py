@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from contextlib import contextmanager
+from functools import partial
 
 import pytest
 
@@ -11,7 +12,7 @@ from dynconnect.cli import logs
 
 
 @contextmanager
-def configured(level, *, traceback=False):
+def configured(level, *, traceback=False, configure=logs.configure):
     """Logging as if configured for the first time, and forgotten afterwards."""
     # Not a fixture: pytest gives the root logger handlers of its own for each phase of a test.
     root = logging.getLogger()
@@ -19,7 +20,7 @@ def configured(level, *, traceback=False):
     before = {name: logging.getLogger(name).level for name in names}
     handlers, number = root.handlers[:], root.level
     root.handlers.clear()
-    logs.configure(level, traceback=traceback)
+    configure(level=level, traceback=traceback)
     try:
         yield
     finally:
@@ -44,6 +45,13 @@ def test_a_line_has_its_time_and_its_level_and_goes_to_stderr(capsys):
         "INFO    some.plugin at INFO",
         "WARNING some.plugin at WARNING",
     ]
+
+
+def test_a_line_of_a_worker_has_its_number(capsys):
+    with configured("warning", configure=partial(logs.configure_worker, 3)):
+        say("some.plugin")
+    [line] = capsys.readouterr().err.splitlines()
+    assert line.split(maxsplit=2)[2] == "WARNING worker 3: some.plugin at WARNING"
 
 
 def test_at_debug_level_libraries_do_not_drown_the_calls(capsys):

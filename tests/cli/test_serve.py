@@ -6,10 +6,14 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import httpx
 import pytest
+from click.testing import CliRunner
 from support.serving import Certificates, program
+
+from dynconnect.cli import launch, serve
 
 SERVE = ("serve", "api.binpb", "--plugins", "plugins", "--port", 0)
 PAGE = "https://app.example.com"
@@ -55,6 +59,19 @@ def test_http_2_of_hypercorn_is_refused_on_another_engine(project):
         assert server.finished() == 2
     assert "--http2 hypercorn is of no use with --engine uvicorn" in server.text
     assert "Traceback" not in server.text
+
+
+def test_several_workers_are_refused_where_they_can_not_be(monkeypatch):
+    monkeypatch.setattr(launch, "os", SimpleNamespace(name="nt"))
+    done = CliRunner().invoke(serve.command, ["api.binpb", "--workers", "2"])
+    assert done.exit_code == 2
+    assert "--workers needs a POSIX system" in done.output
+
+
+def test_watching_is_refused_for_several_workers():
+    done = CliRunner().invoke(serve.command, ["api.binpb", "--workers", "2", "--reload"])
+    assert done.exit_code == 2
+    assert "--reload watches for one process alone: with --workers, send SIGHUP" in done.output
 
 
 def test_the_output_is_left_to_results(project):

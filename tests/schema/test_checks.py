@@ -27,6 +27,10 @@ def test_released_editions_pass(number):
     assert found(with_edition(number)) == []
 
 
+def test_an_edition_that_is_no_number_is_none():
+    assert found(FileDescriptorProto.FromString(a_file("o.proto").SerializeToString() + b"\x72\x01x")) == []
+
+
 @pytest.mark.parametrize("syntax", ["proto2", "proto3"])
 def test_files_without_an_edition_pass(syntax):
     assert found(a_file("o.proto", syntax=syntax)) == []

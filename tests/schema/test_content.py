@@ -58,6 +58,10 @@ OTHERS = [
     pytest.param(b"\x0a\x02\x0a\x00", "file 1 has no name", id="a file without a name"),
     pytest.param(b"\x0a\x03\x9a\x06\x00", "file 1 has no name", id="unknown fields only"),
     pytest.param(b"\x0a\x03\x0a\x05a", "is damaged: file 1", id="a file that does not parse"),
+    pytest.param(b"\x0a\x03\x0a\x01\xff", "is damaged: file 1", id="a name that is no Unicode"),
+    pytest.param(b"\x0a\x06\x0a\x01a\x12\x01\xff", "is damaged: file 1", id="a package that is no Unicode"),
+    pytest.param(b"\x0a\x06\x0a\x01a\x1a\x01\xff", "is damaged: file 1", id="an import that is no Unicode"),
+    pytest.param(b"\x0a\x06\x0a\x01a\x7a\x01\xff", "is damaged: file 1", id="an option's import likewise"),
     pytest.param(b"\x0a" + b"\xff" * 11 + b"\0", "is not a descriptor set", id="an endless size"),
 ]
 

@@ -38,6 +38,14 @@ def test_a_pool_is_built_whatever_the_order_of_files_and_sets(shop_source):
         seen.add(name)
 
 
+@pytest.mark.parametrize("name", [b"M", b"a"], ids=["message", "field"])
+def test_a_name_that_is_no_unicode_is_found(name):
+    data = a_file("t.proto").SerializeToString().replace(b"\x0a\x01" + name, b"\x0a\x01\xff")
+    (found,) = findings_of(a_source("api.binpb", data))
+    assert found.startswith("t.proto: ")
+    assert "Unicode" in found or "UTF-8" in found or "invalid name" in found, found
+
+
 def test_the_default_pool_never_hears_of_a_users_file(shop_source):
     build([shop_source])
     with pytest.raises(KeyError):

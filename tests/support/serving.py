@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import os
 import queue
 import re
@@ -10,9 +11,11 @@ import signal
 import ssl
 import subprocess
 import sys
+import termios
 import threading
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Self, TextIO
 
@@ -95,13 +98,18 @@ class Program:
         results: the lines of its stdout, if that was to be kept apart.
     """
 
-    def __init__(self, command: list[str], env: dict[str, str], cwd: Path | None, apart: bool) -> None:
+    def __init__(
+        self, command: list[str], env: dict[str, str], cwd: Path | None, apart: bool, stdin: int | None
+    ) -> None:
         self.output: list[str] = []
         self.results: list[str] = []
         self._lines: queue.SimpleQueue[str | None] = queue.SimpleQueue()
         self.process = subprocess.Popen(
             command,
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.DEVNULL if stdin is None else stdin,
+            # A terminal is taken for its own: it then is the job in the foreground.
+            preexec_fn=None if stdin is None else partial(_take_terminal, stdin),
+            start_new_session=stdin is not None,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE if apart else subprocess.STDOUT,
             text=True,
@@ -153,6 +161,10 @@ class Program:
         return "\n".join(self.output)
 
 
+def _take_terminal(descriptor: int) -> None:
+    fcntl.ioctl(descriptor, termios.TIOCSCTTY, 0)
+
+
 def _read(pipe: TextIO, take: Callable[[str], object]) -> None:
     with pipe as lines:
         for line in lines:
@@ -161,13 +173,19 @@ def _read(pipe: TextIO, take: Callable[[str], object]) -> None:
 
 @contextmanager
 def program(
-    *arguments: object, cwd: Path | None = None, apart: bool = False, prelude: str = "", **env: str
+    *arguments: object,
+    cwd: Path | None = None,
+    apart: bool = False,
+    prelude: str = "",
+    stdin: int | None = None,
+    **env: str,
 ) -> Iterator[Program]:
     """`dynconnect` with *arguments*; stopped at the end, and then it must have exited with 0.
 
-    *apart*, its stdout is kept apart from its stderr. *prelude* is code that runs before it.
+    *apart*, its stdout is kept apart from its stderr. *prelude* is code that runs before it. *stdin* is a
+    terminal, if it is to have one.
     """
-    running = Program(_command(arguments, prelude), env, cwd, apart)
+    running = Program(_command(arguments, prelude), env, cwd, apart, stdin)
     try:
         yield running
         if running.process.poll() is None:

@@ -24,6 +24,7 @@ from dynconnect.server.asgi_call import App
 from dynconnect.server.engines import hypercorn_http2, own_http2
 from dynconnect.server.engines.calls import CUT_TIMEOUT, Calls, current_task
 from dynconnect.server.engines.endpoint import Endpoint
+from dynconnect.server.engines.head_writer import HeadWriter
 from dynconnect.server.engines.hypercorn_http2 import Http2Config
 from dynconnect.server.engines.settings import Settings
 
@@ -106,8 +107,8 @@ class _Connections:
         self._open[task] = writer
         peer = writer.get_extra_info("peername")
         try:
-            loop = asyncio.get_running_loop()
-            await TCPServer(self._app, loop, self._config, self._context, self._state, reader, writer)
+            loop, ours = asyncio.get_running_loop(), cast(asyncio.StreamWriter, HeadWriter(writer))
+            await TCPServer(self._app, loop, self._config, self._context, self._state, reader, ours)
         except asyncio.CancelledError:
             pass  # the event loop ends
         except Exception as exc:

@@ -45,6 +45,12 @@ class Http2Config(Config):
     http2_limits: Limits | None = DEFAULT
     """The limits of ours; None leaves HTTP/2 to hypercorn."""
 
+    def response_headers(self, protocol: str) -> list[tuple[bytes, bytes]]:
+        """What hypercorn adds to each answer; our HTTP/2 dates its answers itself."""
+        headers = super().response_headers(protocol)
+        ours = protocol == "h2" and self.http2_limits is not None
+        return [pair for pair in headers if pair[0] != b"date"] if ours else headers
+
 
 def install() -> str | None:
     """Makes hypercorn speak HTTP/2 by us; returns why not, if it is not the hypercorn that we know.

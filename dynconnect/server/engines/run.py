@@ -12,15 +12,17 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractAsyncContextManager, contextmanager
 from types import FrameType
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 from typing import Protocol as Interface
 
-from dynconnect.server.asgi_call import App
 from dynconnect.server.engines.endpoint import Endpoint
 
 log = logging.getLogger(__name__)
 
-Program: TypeAlias = AbstractAsyncContextManager[App]
+A = TypeVar("A")
+A_in = TypeVar("A_in", contravariant=True)
+
+Program: TypeAlias = AbstractAsyncContextManager[A]
 """What is served: entered in the event loop before the first connection, left after the last call."""
 
 END_TIMEOUT = 10.0
@@ -29,16 +31,21 @@ END_TIMEOUT = 10.0
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
-class Engine(Interface):
-    """Runs an application at an endpoint: the `serve` of a module in this folder."""
+class Engine(Interface[A_in]):
+    """Runs an application at an endpoint: the `serve` of a module in this folder.
+
+    An application is one of ASGI, or where it runs in another process, what that makes it from.
+    """
 
     async def __call__(
-        self, app: App, endpoint: Endpoint, *, on_ready: Callable[[], object], stop: Callable[[], Any]
+        self, app: A_in, endpoint: Endpoint, *, on_ready: Callable[[], object], stop: Callable[[], Any]
     ) -> None:
         """Serve until *stop* returns."""
 
 
-def run(engine: Engine, program: Program, endpoint: Endpoint, *, on_ready: Callable[[], object]) -> None:
+def run(
+    engine: Engine[A], program: Program[A], endpoint: Endpoint, *, on_ready: Callable[[], object]
+) -> None:
     """Serve *program* in this process until SIGINT or SIGTERM; a second one ends the process at once."""
     with asyncio.Runner(loop_factory=loop_factory()) as runner:
         runner.run(_until_signalled(engine, program, endpoint, on_ready))
@@ -55,7 +62,7 @@ def loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
 
 
 async def _until_signalled(
-    engine: Engine, program: Program, endpoint: Endpoint, on_ready: Callable[[], object]
+    engine: Engine[A], program: Program[A], endpoint: Endpoint, on_ready: Callable[[], object]
 ) -> None:
     loop = asyncio.get_running_loop()
     loop.set_exception_handler(report)

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from importlib import import_module
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from dynconnect.schema.finding import Finding
 from dynconnect.server.engines.settings import StartError
@@ -29,6 +29,7 @@ class Ability(Enum):
     TRAILERS = "gRPC (trailers)"
     HTTP3 = "HTTP/3"
     WORKERS = "worker processes"
+    RELOAD = "reload while it runs"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,18 +41,20 @@ class Engine:
         about: what does what, in a line.
         extra: the extra of our package that installs it; empty if we always do.
         lacks: what it can't do, with the reason.
+        outside: it runs the application in a process of its own, so its `serve` takes a `Service`.
     """
 
     name: str
     about: str
     extra: str = ""
     lacks: Mapping[Ability, str] = field(default_factory=dict)
+    outside: bool = False
 
     def can(self, ability: Ability) -> bool:
         """Whether it has *ability*."""
         return ability not in self.lacks
 
-    def load(self) -> Serve:
+    def load(self) -> Serve[Any]:
         """Its `serve`.
 
         Raises:
@@ -67,7 +70,7 @@ class Engine:
             raise StartError(
                 [Finding(f"--engine {self.name}", f"{missing} is not installed", hint)]
             ) from None
-        serve: Serve = module.serve
+        serve: Serve[Any] = module.serve  # Any: what it runs, by `outside`
         return serve
 
 
@@ -88,6 +91,17 @@ ENGINES: Mapping[str, Engine] = {
             "HTTP/1.1 by httptools; HTTP/2 by dynconnect",
             extra="uvicorn",
             lacks={Ability.HTTP3: _TCP_ONLY},
+        ),
+        Engine(
+            "pyvoy",
+            "everything by Envoy, in a process of its own",
+            extra="pyvoy",
+            lacks={
+                Ability.UPGRADE: "Envoy has none",
+                Ability.WORKERS: "Envoy is one process, and its threads do not help Python",
+                Ability.RELOAD: "what serves is in Envoy's process",
+            },
+            outside=True,
         ),
     )
 }

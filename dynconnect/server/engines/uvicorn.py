@@ -48,7 +48,7 @@ async def serve(
     settings = endpoint.settings
     loop = asyncio.get_running_loop()
     async with lifespan(app) as state:
-        connections = _Connections(Calls(_dated(app)), settings, state)
+        connections = _Connections(Calls(app), settings, state)
         tls: dict[str, Any] = {}  # Any: options of different types
         if endpoint.tls is not None:
             tls = {"ssl_handshake_timeout": settings.handshake_timeout, "ssl_shutdown_timeout": CUT_TIMEOUT}
@@ -75,7 +75,7 @@ class _Connections:
         self.open: dict[_Either, asyncio.Future[None]] = {}
         self.limits = own_http2.limits(settings)
         self.config = uvicorn.Config(
-            _uncut(self),
+            _dated(_uncut(self)),
             interface="asgi3",
             ws="none",
             lifespan="off",

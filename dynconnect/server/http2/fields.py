@@ -8,12 +8,18 @@ Sources: RFC 7541 sections 5.1, 5.2, 6.2.2 and 6.2.3; RFC 9113 sections 8.2 and 
 
 import re
 from collections.abc import Iterable, Sequence
+from email.utils import formatdate
+from time import time
 
 Fields = Iterable[Sequence[bytes]]
 
 _MAX_CACHED = 512
 _MAX_CACHED_BYTES = 2048
-_heads: dict[tuple[int, tuple[Sequence[bytes], ...]], tuple[bytes, int | None]] = {}
+_heads: dict[tuple[int, tuple[Sequence[bytes], ...]], tuple[bytes, int | None, bool]] = {}
+_date = (0, b"")  # the second and the field of the last head
+
+# RFC 7541, Appendix A: a literal without indexing whose name is number 33, ``date``.
+_DATE = b"\x0f\x12"
 
 # RFC 7541, Appendix A: statuses with a place in the static table.
 _STATUS = {200: b"\x88", 204: b"\x89", 206: b"\x8a", 304: b"\x8b", 400: b"\x8c", 404: b"\x8d", 500: b"\x8e"}
@@ -30,11 +36,23 @@ bad_value = re.compile(rb"[\0\r\n]|^[ \t]|[ \t]\Z").search
 def response_head(status: int, headers: Fields) -> tuple[bytes, int | None]:
     """The block of a response's head, and the ``content-length`` that it announces.
 
+    It has a ``date``, ours if the application has none (RFC 9110, section 6.6.1).
+
     Raises:
         ValueError: for what must not reach the wire.
         TypeError: if a name or value is not bytes.
     """
-    return _encoded(status, headers)
+    block, length, dated = _encoded(status, headers)
+    return block if dated else block + date_field(), length
+
+
+def date_field() -> bytes:
+    """The field ``date``, of this second."""
+    global _date
+    second = int(time())
+    if second != _date[0]:
+        _date = second, _DATE + _string(formatdate(second, usegmt=True).encode())
+    return _date[1]
 
 
 def trailers(headers: Fields) -> bytes:
@@ -42,7 +60,8 @@ def trailers(headers: Fields) -> bytes:
     return _encoded(0, headers)[0]
 
 
-def _encoded(status: int, headers: Fields) -> tuple[bytes, int | None]:
+def _encoded(status: int, headers: Fields) -> tuple[bytes, int | None, bool]:
+    """The block, the length that it announces, and whether it has a date."""
     fields = tuple(headers)
     try:
         found = _heads.get((status, fields))
@@ -58,15 +77,16 @@ def _encoded(status: int, headers: Fields) -> tuple[bytes, int | None]:
     return found
 
 
-def _encode(status: int, headers: Fields) -> tuple[bytes, int | None]:
+def _encode(status: int, headers: Fields) -> tuple[bytes, int | None, bool]:
     parts = [_status(status)] if status else []
-    length = None
+    length, dated = None, False
     for name, value in headers:
         _check(name, value)
+        dated |= name == b"date"
         if name == b"content-length":
             length = _length(value, length)
         parts.append((b"\x10" if name in _SECRET else b"\0") + _string(name) + _string(value))
-    return b"".join(parts), length
+    return b"".join(parts), length, dated
 
 
 def _check(name: bytes, value: bytes) -> None:

@@ -224,7 +224,11 @@ class Supervisor:
     # --- those that end -------------------------------------------------------------------------------------
 
     def _new(self, number: int) -> WorkerProcess:
-        worker = self._spawn(number)
+        try:
+            worker = self._spawn(number)
+        except OSError as exc:
+            what = f"the system starts no process: {exc.strerror or exc}"
+            raise StartError([Finding(f"worker {number}", what, "ask for fewer --workers")]) from exc
         self._workers.add(worker)
         worker.ended.add_done_callback(lambda _: self._workers.discard(worker))
         return worker
@@ -254,7 +258,11 @@ class Supervisor:
                 hint = "the log says why each of them ended"
                 raise StartError([Finding("--workers", "no worker can be started any more", hint)])
             await asyncio.sleep(_delay(short_lives + failures))
-            worker = self._new(number)
+            try:
+                worker = self._new(number)
+            except StartError as exc:
+                log.error("%s", exc)
+                continue
             if await self._enlist(worker):
                 log.info("%s serves", worker)
                 break

@@ -7,6 +7,7 @@ reaches all processes of a terminal, and the calls of a worker are to end in pea
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import signal
 import socket
@@ -66,6 +67,8 @@ def main(number: int, assignment: Assignment, connection: Connection) -> None:
     for ignored in (signal.SIGINT, signal.SIGHUP):
         signal.signal(ignored, signal.SIG_IGN)
     assignment.begin(number)
+    # What is imported by now stays: the collections that follow reloads need not look through it.
+    gc.freeze()
     with asyncio.Runner(loop_factory=loop_factory()) as runner:
         runner.run(_run(assignment, connection))
 
@@ -98,6 +101,7 @@ class _Worker:
         """Follow orders, and serve from the first `Commit` on."""
         threading.Thread(target=self._listen, daemon=True).start()
         following = asyncio.create_task(self._follow())
+        following.add_done_callback(self._deaf)
         try:
             generation = await self._first
             if generation is not None and self._endpoint is not None:
@@ -121,6 +125,12 @@ class _Worker:
         self._stop.set()
         if not self._first.done():
             self._first.set_result(None)
+
+    def _deaf(self, following: asyncio.Task[None]) -> None:
+        """Leave, if a fault has ended it: another worker is to take this place."""
+        if not following.cancelled() and (fault := following.exception()) is not None:
+            log.error("this worker can't follow its supervisor any more", exc_info=fault)
+            self.begin_stop()
 
     def _listen(self) -> None:
         """Hear the supervisor. In a thread: its death must be seen even if a handler holds up the loop."""

@@ -9,7 +9,8 @@ from pathlib import Path
 import httpx
 import pytest
 from grpc.aio import insecure_channel
-from support.serving import GUARD, Certificates, client, serving
+from support import workers
+from support.serving import GUARD, Certificates, client, program, serving
 
 from dynconnect.cli import serve
 from dynconnect.server.engines import table
@@ -19,6 +20,9 @@ from dynconnect.server.engines.table import ENGINES, Ability, Engine
 ROOT = Path(__file__).parents[3]
 DOCS = (ROOT / "docs/engines.md").read_text()
 by_engine = pytest.mark.parametrize("engine", ENGINES.values(), ids=list(ENGINES))
+# Of the others, files of their own try what the table says.
+INSIDE = {name: engine for name, engine in ENGINES.items() if not engine.outside}
+by_inside_engine = pytest.mark.parametrize("engine", INSIDE.values(), ids=list(INSIDE))
 
 
 def documented():
@@ -92,7 +96,7 @@ async def echo(scope, receive, send):
         await send({"type": "http.response.trailers", "headers": [(b"grpc-status", b"0")]})
 
 
-@by_engine
+@by_inside_engine
 @pytest.mark.parametrize("http2", [False, True])
 @pytest.mark.parametrize("tls", [False, True])
 async def test_each_transport(engine, http2, tls, tmp_path):
@@ -109,7 +113,7 @@ async def test_each_transport(engine, http2, tls, tmp_path):
         assert (await http.post("/")).text == ("2" if http2 else "1.1")
 
 
-@by_engine
+@by_inside_engine
 async def test_client_certificates(engine, tmp_path):
     pytest.importorskip(engine.name)
     certificates = Certificates(tmp_path)
@@ -122,7 +126,7 @@ async def test_client_certificates(engine, tmp_path):
                 await http.post("/")
 
 
-@by_engine
+@by_inside_engine
 async def test_trailers(engine):
     pytest.importorskip(engine.name)
     async with serving(echo, engine=engine.name) as url, insecure_channel(url.partition("//")[2]) as channel:
@@ -131,7 +135,7 @@ async def test_trailers(engine):
             assert (await found.initial_metadata()) is not None
 
 
-@by_engine
+@by_inside_engine
 async def test_upgrade(engine):
     pytest.importorskip(engine.name)
     offer = b"connection: Upgrade, HTTP2-Settings\r\nupgrade: h2c\r\nhttp2-settings: AAQAAQAA\r\n\r\n"
@@ -141,3 +145,10 @@ async def test_upgrade(engine):
         assert (await reader.readline()).startswith(b"HTTP/1.1 101 ") is engine.can(Ability.UPGRADE)
         writer.close()
         await writer.wait_closed()
+
+
+@by_inside_engine
+def test_worker_processes(engine, tmp_path):
+    pytest.importorskip(engine.name)
+    with program(*workers.SERVE, "--engine", engine.name, cwd=workers.write(tmp_path)) as server:
+        assert (len(workers.answers(server.url)) == 2) is engine.can(Ability.WORKERS)
