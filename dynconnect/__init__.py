@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dynconnect.plugins.markers import interceptor, rpc, service
+from dynconnect.plugins.markers import interceptor, resource, rpc, service
 from dynconnect.rpc.code import Code
 from dynconnect.rpc.context import Context
 from dynconnect.rpc.errors import ConnectError, ErrorDetail
@@ -32,6 +32,7 @@ __all__ = [
     "Stream",
     "interceptor",
     "load",
+    "resource",
     "rpc",
     "service",
 ]

@@ -9,12 +9,15 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from importlib.metadata import version
+from typing import TypeAlias
 
 from rich.console import Console
 from rich.text import Text
 
 from dynconnect.cli import curl
-from dynconnect.live.generation import Generation, Route
+from dynconnect.live.build import Draft
+from dynconnect.live.generation import Generation
+from dynconnect.schema.method import Method
 from dynconnect.server.engines.endpoint import Endpoint
 from dynconnect.server.engines.table import Ability, Engine
 
@@ -22,6 +25,9 @@ MAX_METHODS = 20
 """With more methods than this the banner has one line for each service,"""
 MAX_SERVICES = 20
 """and with more services than this it says how many there are besides."""
+
+Listed: TypeAlias = Draft | Generation
+"""What has a schema, and knows what binds its methods."""
 
 _SHAPES = {
     (False, False): "unary",
@@ -31,13 +37,13 @@ _SHAPES = {
 }
 
 
-def show(generation: Generation, endpoint: Endpoint, engine: Engine, workers: int = 1) -> None:
-    """Print to stderr what *generation* serves at *endpoint* on *engine*, and how to try it."""
+def show(what: Listed, endpoint: Endpoint, engine: Engine, workers: int = 1) -> None:
+    """Print to stderr that *what* is served at *endpoint* on *engine*, and how to try it."""
     console = _console(stderr=True)
     console.print(Text.assemble(("dynconnect", "bold"), f" {version('dynconnect')}"))
     console.print()
-    long = len(generation.routes) > MAX_METHODS
-    for line in _services(generation) if long else methods(generation):
+    long = len(what.schema.methods) > MAX_METHODS
+    for line in _services(what) if long else methods(what):
         console.print(line)
     console.print()
     transports = "HTTP/1.1 and HTTP/2" if endpoint.tls is None else "HTTP/1.1 and HTTP/2 with TLS"
@@ -47,7 +53,7 @@ def show(generation: Generation, endpoint: Endpoint, engine: Engine, workers: in
     console.print(Text(f"engine {engine.name}{lacks}", "dim"))
     if workers > 1:
         console.print(Text(_count(workers, "worker"), "dim"))
-    command = curl.line(generation.routes.values(), endpoint)
+    command = curl.line(what.schema.methods.values(), what.bound_by, endpoint)
     if command is not None:
         console.print()
         console.print(Text(f"  {command}"))
@@ -62,49 +68,49 @@ def listing(generation: Generation) -> None:
         console.print(line)
 
 
-def summary(generation: Generation) -> None:
-    """Print to stdout what *generation* holds: where its files are from, and every method."""
+def summary(draft: Draft) -> None:
+    """Print to stdout what *draft* holds: where its files are from, and every method."""
     console = _console(stderr=False)
-    origins = Counter(generation.schema.origins.values())
+    origins = Counter(draft.schema.origins.values())
     for origin, files in origins.items():
         console.print(f"{origin}: {_count(files, 'file')}")
     console.print()
-    for line in methods(generation):
+    for line in methods(draft):
         console.print(line)
     console.print()
-    routes = generation.routes.values()
-    bound = sum(route.bound_by is not None for route in routes)
+    count, bound = len(draft.schema.methods), len(draft.bound_by)
     console.print(
-        f"{_count(len(generation.schema.services), 'service')}, {_count(len(routes), 'method')}: "
-        f"{bound} bound, {len(routes) - bound} unimplemented"
+        f"{_count(len(draft.schema.services), 'service')}, {_count(count, 'method')}: "
+        f"{bound} bound, {count - bound} unimplemented"
     )
 
 
-def methods(generation: Generation) -> Iterator[Text]:
+def methods(what: Listed) -> Iterator[Text]:
     """A line for each service and each method in it."""
-    routes = generation.routes.values()
-    widths = (max((len(route.method.name) for route in routes), default=0), max(map(len, _SHAPES.values())))
-    for name, found in generation.schema.services.items():
+    names = (len(method.name) for method in what.schema.methods.values())
+    widths = (max(names, default=0), max(map(len, _SHAPES.values())))
+    bound_by = what.bound_by
+    for name, found in what.schema.services.items():
         yield Text(name, "bold")
         for method in found:
-            yield _method(generation.routes[method.path], widths)
+            yield _method(method, bound_by.get(method.path), widths)
 
 
-def _method(route: Route, widths: tuple[int, int]) -> Text:
-    method = route.method
+def _method(method: Method, bound_by: str | None, widths: tuple[int, int]) -> Text:
     shape = _SHAPES[method.client_streaming, method.server_streaming]
     left = f"  {method.name:{widths[0]}}  {shape:{widths[1]}}  "
-    if route.bound_by is None:
+    if bound_by is None:
         return Text(f"{left}unimplemented", "dim")
-    return Text.assemble(left, (route.bound_by, "green"))
+    return Text.assemble(left, (bound_by, "green"))
 
 
-def _services(generation: Generation) -> Iterator[Text]:
+def _services(what: Listed) -> Iterator[Text]:
     """A line for each service, but not too many of them: the URL must stay in sight."""
-    services = list(generation.schema.services.items())
+    services = list(what.schema.services.items())
+    bound_by = what.bound_by
     width = max(len(name) for name, _ in services[:MAX_SERVICES])
     for name, found in services[:MAX_SERVICES]:
-        bound = sum(generation.routes[method.path].bound_by is not None for method in found)
+        bound = sum(method.path in bound_by for method in found)
         yield Text(f"{name:{width}}  {_count(len(found), 'method')}, {bound} bound", "" if bound else "dim")
     if rest := len(services) - MAX_SERVICES:
         yield Text(f"and {_count(rest, 'service')} more")

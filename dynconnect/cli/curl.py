@@ -5,25 +5,25 @@ from __future__ import annotations
 import json
 import shlex
 import struct
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from typing import cast
 
 from google.protobuf.descriptor import Descriptor
 
 from dynconnect.cli.sample import sample
-from dynconnect.live.generation import Route
+from dynconnect.schema.method import Method
 from dynconnect.server.engines.endpoint import Endpoint
 
 
-def line(routes: Iterable[Route], endpoint: Endpoint) -> str | None:
+def line(methods: Iterable[Method], bound: Container[str], endpoint: Endpoint) -> str | None:
     """A curl command for the method that shows most, as POSIX shells read it; None without methods.
 
+    What has a handler is in *bound*, by its path.
     For a client certificate its names of files are made up: only the client knows them.
     """
-    chosen = min(routes, key=_effort, default=None)
-    if chosen is None:
+    method = min(methods, key=lambda each: _effort(each, bound), default=None)
+    if method is None:
         return None
-    method = chosen.method
     body = json.dumps(sample(cast(Descriptor, method.input.DESCRIPTOR)), ensure_ascii=False)
     command = ["curl", *_tls(endpoint)]
     url = f"{endpoint.url}{method.path}"
@@ -36,10 +36,9 @@ def line(routes: Iterable[Route], endpoint: Endpoint) -> str | None:
     return f"{shlex.join(['printf', f'{head}%s', body])} | {shlex.join(command)}"
 
 
-def _effort(route: Route) -> tuple[bool, ...]:
-    """How little *route* shows to a newcomer: least if it has a handler and the simplest shape."""
-    method = route.method
-    return (route.bound_by is None, method.streaming, method.client_streaming)
+def _effort(method: Method, bound: Container[str]) -> tuple[bool, ...]:
+    """How little *method* shows to a newcomer: least if it has a handler and the simplest shape."""
+    return (method.path not in bound, method.streaming, method.client_streaming)
 
 
 def _tls(endpoint: Endpoint) -> list[str]:

@@ -10,6 +10,8 @@ plugins_option = click.option(
     "--plugins", multiple=True, metavar="PATH", help="Plugin file, folder or module; repeatable."
 )
 
+config_option = click.option("--config", metavar="FILE", help="Settings of plugins (dynconnect.toml).")
+
 traceback_option = click.option(
     "--traceback", is_flag=True, help="Show the tracebacks of plugins that fail to load."
 )

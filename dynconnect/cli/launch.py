@@ -23,7 +23,7 @@ from dynconnect.schema.finding import Finding, FindingsError
 from dynconnect.server.engines import table
 
 if TYPE_CHECKING:
-    from dynconnect.live.generation import Generation
+    from dynconnect.live.build import Draft
     from dynconnect.live.reload import Reloader
     from dynconnect.server.asgi import Server
     from dynconnect.server.asgi_call import App
@@ -58,6 +58,7 @@ def launch(
     plugins: tuple[str, ...],
     mode: Mode,
     *,
+    config: str | None,
     cors: tuple[str, ...],
     read_max_bytes: int,
     engine: str,
@@ -79,7 +80,7 @@ def launch(
 
     settings = Settings(**listen)
     service = Service(
-        Inputs(schema, plugins),
+        Inputs(schema, plugins, config),
         cors,
         Limits(read_max_bytes=read_max_bytes),
         drain=None if mode.dev else settings.drain,
@@ -120,7 +121,7 @@ def _serve(service: Service, settings: Settings, engine: Engine, mode: Mode) -> 
     _set_aside_what_stays()
     watched = Watched(service.inputs)
     seen = watched.contents()
-    endpoint, generation = _load(settings, service)
+    endpoint, draft = _load(settings, service)
 
     def reloading(server: Server) -> Reloader:
         from dynconnect.live.reload import Reloader
@@ -128,19 +129,19 @@ def _serve(service: Service, settings: Settings, engine: Engine, mode: Mode) -> 
         return Reloader(
             server.generations,
             watched,
-            build=lambda number, _: service.build(number),
+            build=service.build,
             refuse_breaking=mode.refuse_breaking,
             tell=news.show,
             seen=seen,
         )
 
     def announce() -> None:
-        banner.show(generation, endpoint, engine)
+        banner.show(draft, endpoint, engine)
         if mode.dev:
             keys.offer()
 
     with endpoint:
-        program = _program(service, generation, reloading, mode)
+        program = _program(service, draft, reloading, mode)
         run(serve, program, endpoint, on_ready=announce)
 
 
@@ -150,10 +151,10 @@ def _serve_outside(service: Service, settings: Settings, engine: Engine) -> None
     from dynconnect.server.engines.run import run
 
     serve = engine.load()
-    endpoint, generation = _load(settings, service)
-    generation.close()
+    endpoint, draft = _load(settings, service)
+    draft.close()
     with endpoint:
-        run(serve, _outside(service), endpoint, on_ready=lambda: banner.show(generation, endpoint, engine))
+        run(serve, _outside(service), endpoint, on_ready=lambda: banner.show(draft, endpoint, engine))
 
 
 @asynccontextmanager
@@ -193,15 +194,14 @@ def _set_aside_what_stays() -> None:
     gc.freeze()
 
 
-def _load(settings: Settings, service: Service) -> tuple[Endpoint, Generation]:
-    """Open the endpoint and build the generation; the one is tried even if the other fails.
+def _load(settings: Settings, service: Service) -> tuple[Endpoint, Draft]:
+    """Open the endpoint and draft the generation; the one is tried even if the other fails.
 
     The endpoint is first: while plugins load, clients wait for an answer instead of being refused.
 
     Raises:
         FindingsError: with the findings of both.
     """
-    from dynconnect.live.build import build
     from dynconnect.server.engines.endpoint import open_endpoint
 
     findings: list[Finding] = []
@@ -211,24 +211,30 @@ def _load(settings: Settings, service: Service) -> tuple[Endpoint, Generation]:
         except FindingsError as exc:
             findings += exc.findings
         try:
-            generation = build(service.inputs.schema, service.inputs.plugins)
+            draft = service.prepare()
         except FindingsError as exc:
             findings += exc.findings
         if findings:
             raise FindingsError(findings)
         opened.pop_all()  # it stays open: the caller closes it
-    return endpoint, generation
+    return endpoint, draft
 
 
 @asynccontextmanager
 async def _program(
-    service: Service, generation: Generation, reloading: Callable[[Server], Reloader], mode: Mode
+    service: Service, draft: Draft, reloading: Callable[[Server], Reloader], mode: Mode
 ) -> AsyncIterator[App]:
+    """Open *draft*, and close what came of it behind the last call.
+
+    Raises:
+        FindingsError: it can't be opened.
+    """
     from dynconnect.cli import banner, keys
 
-    server = service.server(generation)
+    server = service.server(await draft.open())
     reloader = reloading(server)
     async with AsyncExitStack() as stack:
+        stack.push_async_callback(server.generations.aclose)
         await stack.enter_async_context(reloader.running(watch=mode.watch))
         stack.enter_context(_on_hangup(reloader.request))
         if mode.dev:

@@ -17,6 +17,7 @@ Example:
 @click.command(short_help="Serve schemas with plugins as their handlers.", epilog=EXAMPLE)
 @inputs.schema_argument
 @inputs.plugins_option
+@inputs.config_option
 @listen.options
 @click.option(
     "--workers",

@@ -1,16 +1,29 @@
-"""Building a generation aside: files in, everything checked; a generation comes out, or every finding."""
+"""Making a generation aside: files in, everything checked; a generation comes out, or every finding.
+
+First a draft, in a thread: all that can be looked at without running anything but modules. Then, in
+the event loop, it is opened: resources are set up, classes instantiated, interceptors put round.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Sequence
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 from dynconnect.live.generation import Generation, Route
-from dynconnect.plugins.binding import Bound, bind
+from dynconnect.live.state import State
+from dynconnect.plugins import handles
+from dynconnect.plugins.binding import Bindings, Bound
 from dynconnect.plugins.discovery import Plugins, check_syntax, discover
 from dynconnect.plugins.interceptors import intercepted, interceptors_of
+from dynconnect.plugins.locate import PluginError
+from dynconnect.plugins.resources import GIVEN, Resource, resources_of
+from dynconnect.plugins.settings import PluginSettings, read_settings
 from dynconnect.rpc.handler import Interceptor, stream_of, unimplemented
 from dynconnect.schema.finding import Finding, FindingsError
 from dynconnect.schema.method import Method
@@ -18,35 +31,157 @@ from dynconnect.schema.schema import Schema
 from dynconnect.schema.sources import Source, expand, read
 
 
-def build(schema_patterns: Sequence[str], plugin_paths: Sequence[str] = (), number: int = 1) -> Generation:
-    """The generation *number* of these files. It blocks, and touches nothing that serves.
+@dataclass(frozen=True, slots=True, eq=False)
+class Draft:
+    """A generation that is checked and not yet made. It is opened once, or closed.
+
+    Attributes:
+        resources: in the order in which they are set up.
+        settings: the tables of all plugins.
+    """
+
+    number: int
+    hash: str
+    schema: Schema
+    plugins: Plugins
+    bindings: Bindings
+    resources: tuple[Resource, ...]
+    settings: PluginSettings
+
+    @property
+    def bound_by(self) -> Mapping[str, str]:
+        """``path:line name`` of the handler of each RPC that has one, by the RPC's path."""
+        return self.bindings.bound_by
+
+    async def open(self, predecessor: Generation | None = None) -> Generation:
+        """The generation, which is to take over from *predecessor*; its `aclose` is the caller's.
+
+        Raises:
+            FindingsError: a resource or a constructor failed; what was set up is torn down.
+        """
+        state = State(None if predecessor is None else predecessor.state, self._settings_of)
+        try:
+            with handles.running(self.schema):
+                await state.set_up(self.resources, self.plugins.space)
+                return self._generation(state)
+        except BaseException:
+            self.close()
+            await state.aclose()
+            raise
+
+    def open_at_once(self) -> Generation:
+        """The generation, made without an event loop.
+
+        Raises:
+            FindingsError: a constructor failed, or there are resources, which need one.
+        """
+        try:
+            if self.resources:
+                what = "a resource is set up in an event loop, and there is none"
+                raise PluginError([Finding(resource.where, what) for resource in self.resources])
+            with handles.running(self.schema):
+                return self._generation(State(None, self._settings_of))
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Let go of the plugins' modules."""
+        self.plugins.close()
+
+    def _settings_of(self, file: str) -> Mapping[str, Any]:  # Any: the values of TOML
+        # A marker may also be set by a library, which has no settings.
+        module, _ = self.plugins.space.sources.get(Path(file), ("", b""))
+        return self.settings.of(_plugin(module))
+
+    def _generation(self, state: State) -> Generation:
+        bound = self.bindings.handlers(state.provide)
+        interceptors = interceptors_of(self.plugins)
+        routes = {
+            path: _route(method, bound.get(path), interceptors)
+            for path, method in self.schema.methods.items()
+        }
+        return Generation(
+            self.number, self.hash, self.schema, MappingProxyType(routes), interceptors, self.plugins, state
+        )
+
+
+def prepare(
+    schema_patterns: Sequence[str],
+    plugin_paths: Sequence[str] = (),
+    number: int = 1,
+    config: str | None = None,
+) -> Draft:
+    """The draft *number* of these files. It blocks, and touches nothing that serves.
+
+    *config* is the file of the plugins' settings; without one it is that of the working directory.
 
     Raises:
         FindingsError: with every finding. If the schema is at fault, plugins are not executed, as
             they may import from it; what can be said without that is said.
     """
+    settings = read_settings(config, os.environ)
     try:
         schema = read_schema(schema_patterns)
     except FindingsError as error:
-        raise FindingsError((*error.findings, *check_syntax(plugin_paths))) from None
-    return assemble(schema, discover(plugin_paths, number, schema), number)
+        raise FindingsError((*error.findings, *check_syntax(plugin_paths), *settings.findings)) from None
+    return draft(schema, discover(plugin_paths, number, schema), number, settings)
+
+
+def draft(schema: Schema, plugins: Plugins, number: int = 1, settings: PluginSettings | None = None) -> Draft:
+    """The draft that serves *schema* by *plugins*, which it closes if they do not fit.
+
+    Raises:
+        PluginError: with every finding.
+    """
+    settings = settings or PluginSettings()
+    try:
+        resources, findings = resources_of(plugins)
+        # What failed to load may hold any resource.
+        provided = None if plugins.findings else {*GIVEN, *(resource.name for resource in resources)}
+        bindings = Bindings(schema, plugins, provided)
+        known = {_plugin(name) for name, _ in plugins.space.sources.values()}
+        unknown = () if plugins.findings else settings.unknown(known)
+        findings = (*plugins.findings, *bindings.findings, *findings, *settings.findings, *unknown)
+        if findings:
+            raise PluginError(findings)
+        # Once before anything is set up: an interceptor that is none is known to be so by its stream.
+        intercepted(unimplemented, interceptors_of(plugins))
+    except BaseException:
+        plugins.close()
+        raise
+    content = hashlib.sha256(f"{schema.hash} {plugins.hash} {settings.hash}".encode()).hexdigest()
+    return Draft(number, content, schema, plugins, bindings, resources, settings)
+
+
+def build(
+    schema_patterns: Sequence[str],
+    plugin_paths: Sequence[str] = (),
+    number: int = 1,
+    config: str | None = None,
+) -> Generation:
+    """The generation *number* of these files, made without an event loop, so of plugins without resources.
+
+    Raises:
+        FindingsError: with every finding, as `prepare` and `Draft.open_at_once` do.
+    """
+    return prepare(schema_patterns, plugin_paths, number, config).open_at_once()
 
 
 async def build_in_thread(
-    schema_patterns: Sequence[str], plugin_paths: Sequence[str] = (), number: int = 1
+    schema_patterns: Sequence[str],
+    plugin_paths: Sequence[str] = (),
+    number: int = 1,
+    predecessor: Generation | None = None,
+    config: str | None = None,
 ) -> Generation:
-    """What `build` returns, made in a thread, so that the event loop goes on.
+    """The generation *number* of these files, drafted in a thread, so that the event loop goes on.
 
     Raises:
-        FindingsError: as `build` does.
+        FindingsError: with every finding, as `prepare` and `Draft.open` do.
     """
-    building = asyncio.ensure_future(asyncio.to_thread(build, schema_patterns, plugin_paths, number))
-    try:
-        return await asyncio.shield(building)
-    except asyncio.CancelledError:
-        # The thread cannot be stopped; what it makes must not stay.
-        building.add_done_callback(_discard)
-        raise
+    prepared = await _in_thread(lambda: prepare(schema_patterns, plugin_paths, number, config))
+    return await prepared.open(predecessor)
 
 
 def read_schema(patterns: Sequence[str]) -> Schema:
@@ -67,23 +202,9 @@ def read_schema(patterns: Sequence[str]) -> Schema:
     return Schema(sources)
 
 
-def assemble(schema: Schema, plugins: Plugins, number: int = 1) -> Generation:
-    """The generation that serves *schema* by *plugins*, which it closes if they do not fit.
-
-    Raises:
-        PluginError: with every finding.
-    """
-    try:
-        bound = bind(schema, plugins)
-        interceptors = interceptors_of(plugins)
-        routes = {
-            path: _route(method, bound.get(path), interceptors) for path, method in schema.methods.items()
-        }
-    except BaseException:
-        plugins.close()
-        raise
-    content = hashlib.sha256(f"{schema.hash} {plugins.hash}".encode()).hexdigest()
-    return Generation(number, content, schema, MappingProxyType(routes), interceptors, plugins)
+def _plugin(module: str) -> str:
+    """The name of the plugin that *module* belongs to: its file or folder."""
+    return module.partition(".")[0]
 
 
 def _route(method: Method, bound: Bound | None, interceptors: Sequence[Interceptor]) -> Route:
@@ -95,6 +216,16 @@ def _route(method: Method, bound: Bound | None, interceptors: Sequence[Intercept
     return Route(method, stream, f"{bound.where} {bound.name}", bound.code)
 
 
-def _discard(building: asyncio.Future[Generation]) -> None:
-    if not building.cancelled() and building.exception() is None:
-        building.result().close()
+async def _in_thread(preparing: Callable[[], Draft]) -> Draft:
+    future = asyncio.ensure_future(asyncio.to_thread(preparing))
+    try:
+        return await asyncio.shield(future)
+    except asyncio.CancelledError:
+        # The thread cannot be stopped; what it makes must not stay.
+        future.add_done_callback(_discard)
+        raise
+
+
+def _discard(future: asyncio.Future[Draft]) -> None:
+    if not future.cancelled() and future.exception() is None:
+        future.result().close()

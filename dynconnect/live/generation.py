@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from dynconnect.live.state import State
 from dynconnect.plugins.discovery import Plugins
 from dynconnect.rpc.handler import Interceptor, Stream
 from dynconnect.schema.method import Method
@@ -37,6 +38,7 @@ class Generation:
         routes: by HTTP path, ``/package.Service/Method``.
         interceptors: outermost first; they are in the routes already.
         plugins: the modules behind the handlers.
+        state: what the plugins have set up.
     """
 
     number: int
@@ -45,8 +47,21 @@ class Generation:
     routes: Mapping[str, Route]
     interceptors: tuple[Interceptor, ...] = ()
     plugins: Plugins | None = field(default=None, repr=False)
+    state: State = field(default_factory=State, repr=False)
+
+    @property
+    def bound_by(self) -> Mapping[str, str]:
+        """``path:line name`` of the handler of each RPC that has one, by the RPC's path."""
+        return {path: route.bound_by for path, route in self.routes.items() if route.bound_by is not None}
+
+    async def aclose(self) -> None:
+        """Tear down what the plugins have set up, and let go of them, once no call runs in here any more."""
+        try:
+            await self.state.aclose()
+        finally:
+            self.close()
 
     def close(self) -> None:
-        """Let go of the plugins' modules, once no call runs in here any more."""
+        """Let go of the plugins' modules alone: enough if they have set up nothing."""
         if self.plugins is not None:
             self.plugins.close()

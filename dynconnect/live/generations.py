@@ -35,10 +35,12 @@ class Generations:
         self._drain = drain
         self._running: dict[Generation, set[Cut]] = {first: set()}
         self._dropped: list[Generation] = []
+        self._closing: set[asyncio.Task[None]] = set()
         self._waiting: list[asyncio.Future[None]] = []
         self.on_enter: Callable[[Generation], None] | None = None
         """Hears of each call that begins."""
         handles.set_newest(first.schema)
+        first.state.take_over()
 
     @property
     def current(self) -> Generation:
@@ -80,11 +82,23 @@ class Generations:
         self._running.setdefault(new, set())
         self._current = new
         handles.set_newest(new.schema)
+        if new is not old:
+            new.state.take_over()
+            old.state.retire()
         if not self._running[old]:
             self._drop(old)
         elif self._drain is not None:
             asyncio.get_running_loop().call_later(self._drain, self._cut, old)
         return old
+
+    async def aclose(self) -> None:
+        """Let go of all generations, and then of what they share: the server stops, and no call begins."""
+        dropped, self._dropped = self._dropped, []
+        for generation in (*dropped, *self._running):
+            await generation.aclose()
+        if self._closing:
+            await asyncio.wait(self._closing)
+        await self._current.state.close_process()
 
     def _cut(self, generation: Generation) -> None:
         """End the calls that *generation* still has."""
@@ -118,7 +132,26 @@ class Generations:
             self._collect()
 
     def _collect(self) -> None:
+        busy: list[Generation] = []
         while self._dropped:
-            self._dropped.pop().close()
-        # Classes and descriptors refer to each other in circles, and automatic collections are too rare.
-        gc.collect()
+            if self._dropped[-1].state.empty:
+                self._dropped.pop().close()
+            else:
+                busy.append(self._dropped.pop())
+        if not busy:
+            _free()
+            return
+        closing = asyncio.get_running_loop().create_task(_close(busy))
+        self._closing.add(closing)
+        closing.add_done_callback(self._closing.discard)
+
+
+async def _close(generations: list[Generation]) -> None:
+    while generations:
+        await generations.pop().aclose()
+    _free()
+
+
+def _free() -> None:
+    # Classes and descriptors refer to each other in circles, and automatic collections are too rare.
+    gc.collect()

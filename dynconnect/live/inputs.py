@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from dynconnect.plugins.locate import PluginError, locate_module
+from dynconnect.plugins.settings import FILE
 from dynconnect.schema.finding import FindingsError
 from dynconnect.schema.sources import expand, is_ignored
 
@@ -27,10 +28,12 @@ class Inputs:
     Attributes:
         schema: descriptor sets, globs and folders.
         plugins: files, folders and modules.
+        config: the file of the plugins' settings; None is that of the working directory, if it is there.
     """
 
     schema: tuple[str, ...]
     plugins: tuple[str, ...] = ()
+    config: str | None = None
 
 
 @dataclass(slots=True)
@@ -65,7 +68,8 @@ class Watched:
         return frozenset(found)
 
     def _files(self) -> set[Path]:
-        files = (*_schema_files(self.inputs.schema), *_plugin_files(self.inputs.plugins), *self.known)
+        config = Path(self.inputs.config or FILE)
+        files = (*_schema_files(self.inputs.schema), *_plugin_files(self.inputs.plugins), config, *self.known)
         return {file.absolute() for file in files}
 
 

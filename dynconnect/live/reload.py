@@ -134,38 +134,45 @@ class Reloader:
             if not await self._changes(asyncio.ensure_future(asyncio.sleep(PATIENCE))):
                 self._refuse(error.findings)
             return
-        await self._take(candidate)
+        try:
+            await self._take(candidate)
+        finally:
+            if self._generations.current is not candidate:
+                await candidate.aclose()
 
     async def _candidate(self) -> Generation:
         """The generation of the files as they are, all of one moment if they ever stand still."""
         current = self._generations.current
         for _ in range(TORN_MAX):
             candidate = await self._build(current.number + 1, current)
+            if await self._stands(candidate):
+                return candidate
+        return await self._build(current.number + 1, current)
+
+    async def _stands(self, candidate: Generation) -> bool:
+        """Whether the files are still those that *candidate* was made of; else it is closed."""
+        contents = None
+        try:
             contents = await asyncio.to_thread(self._watched.contents)
-            if contents == self._seen:
-                break
-            self._seen = contents
-            candidate.close()
-        else:
-            candidate = await self._build(current.number + 1, current)
-        return candidate
+        finally:
+            if contents != self._seen:
+                await candidate.aclose()
+        stands, self._seen = contents == self._seen, contents
+        return stands
 
     async def _take(self, candidate: Generation) -> None:
         """Swap to *candidate* once there is room, unless something stirs before."""
         current = self._generations.current
         if candidate.hash == current.hash and not self._forced:
-            candidate.close()
             self._settle()
             self._tell(Mended(current.number))
             return
         changes = await asyncio.to_thread(describe, current, candidate)
         broken = await asyncio.to_thread(breaking, current.schema, candidate.schema)
         if self._refuse_breaking and (findings := _findings(broken)):
-            candidate.close()
             self._refuse(findings)
             return
         if not await self._room():
-            candidate.close()
             return
         began = self._began or self._loop.time()
         edited = self._edited()

@@ -7,19 +7,19 @@ spelling (``list_orders``, as connectrpc's generator for Python spells it). Ther
 from __future__ import annotations
 
 import functools
-import inspect
 import keyword
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from types import MappingProxyType, SimpleNamespace
+from types import SimpleNamespace
 
 from dynconnect.plugins.code import code_hash
 from dynconnect.plugins.discovery import Found, Plugins
 from dynconnect.plugins.faults import fault
 from dynconnect.plugins.interceptors import interceptor_fault
 from dynconnect.plugins.locate import PluginError
+from dynconnect.plugins.parameters import Provide, names_of, unprovided
 from dynconnect.plugins.places import did_you_mean, place_of
 from dynconnect.plugins.shapes import declaration, kind_of, shape_faults
 from dynconnect.plugins.threads import threaded
@@ -35,9 +35,6 @@ _RESERVED = frozenset({*keyword.kwlist, "bytes", "str"})
 
 # Stands for an instance where one is asked for and not used.
 _ANYONE = SimpleNamespace()
-
-Provided = Mapping[str, object]
-"""What constructors may ask for, by parameter name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,22 +52,6 @@ class Bound:
     where: str
     name: str
     code: bytes
-
-
-def bind(schema: Schema, plugins: Plugins, provided: Provided = MappingProxyType({})) -> Mapping[str, Bound]:
-    """The handler of each RPC of *schema* that has one, by path.
-
-    Classes are instantiated with what is *provided*, once nothing else is wrong.
-
-    Raises:
-        PluginError: with every finding, those of loading first.
-    """
-    binder = _Binder(schema, plugins)
-    for found in plugins.found:
-        binder.add(found)
-    binder.check_constructors(provided)
-    binder.raise_findings()
-    return binder.bound(provided)
 
 
 def python_name(rpc: str) -> str:
@@ -107,27 +88,56 @@ class _Claim:
         return declaration(self.method, name, "self, " if self.owner else "")
 
 
-class _Binder:
-    """Collects what claims to be a handler, and all that is wrong with it.
+class Bindings:
+    """What claims to be a handler, and all that is wrong with it.
 
-    Nothing of a plugin is called until everything fits: a class that opens a database has no way to
-    close it when the generation is refused for something else.
+    Nothing of a plugin is called until everything fits, and then `handlers` calls it: a class that
+    opens a database has no way to close it when the generation is refused for something else.
+
+    Args:
+        provided: what constructors may ask for, by parameter name; None if that is not known, as what
+            provides it could not be loaded.
     """
 
-    def __init__(self, schema: Schema, plugins: Plugins) -> None:
+    def __init__(self, schema: Schema, plugins: Plugins, provided: Collection[str] | None = ()) -> None:
         self._schema = schema
         self._space = plugins.space
-        self._findings = list(plugins.findings)
+        self._findings: list[Finding] = []
         self._classes: dict[type, Found] = {}
         self._claims: dict[str, _Claim] = {}
+        for found in plugins.found:
+            self._add(found)
+        if provided is not None:
+            self._check_constructors(provided)
 
-    def raise_findings(self) -> None:
-        """Raise what was found so far, if anything, each finding once."""
-        if self._findings:
-            raise PluginError(dict.fromkeys(self._findings))
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """What was found, each finding once."""
+        return tuple(dict.fromkeys(self._findings))
 
-    def add(self, found: Found) -> None:
-        """Take in one marked object."""
+    @property
+    def bound_by(self) -> Mapping[str, str]:
+        """``path:line name`` of the handler of each RPC that has one, by the RPC's path."""
+        return {path: f"{claim.where} {claim.name}" for path, claim in self._claims.items()}
+
+    def handlers(self, provide: Provide) -> Mapping[str, Bound]:
+        """Make the instances with what *provide* has for them; the handler of each RPC that has one, by path.
+
+        Raises:
+            PluginError: with a finding for each constructor that raised.
+        """
+        findings: list[Finding] = []
+        instances: dict[type, object] = {}
+        for cls, found in self._classes.items():
+            try:
+                instances[cls] = cls(**provide(found.mark.file, names_of(cls)))
+            except (Exception, SystemExit) as error:  # noqa: BLE001  whatever a plugin raises becomes a finding
+                findings.append(fault(error, self._space, found.where))
+        if findings:
+            raise PluginError(findings)
+        return {path: _bound(claim, instances) for path, claim in self._claims.items()}
+
+    def _add(self, found: Found) -> None:
         match found.mark.kind:
             case "service":
                 self._add_class(found)
@@ -137,36 +147,10 @@ class _Binder:
                 wrong = interceptor_fault(found)
                 self._findings += [] if wrong is None else [wrong]
 
-    def check_constructors(self, provided: Provided) -> None:
-        """Find the parameters that would stay without a value."""
+    def _check_constructors(self, provided: Collection[str]) -> None:
         for cls, found in self._classes.items():
             where = place_of(vars(cls).get("__init__")) or found.where
-            for parameter in (name for name in _required(cls) if name not in provided):
-                what = f"{cls.__name__}() needs {parameter!r}, and nothing provides it"
-                hint = did_you_mean(parameter, provided) or "give the parameter a default"
-                self._find(where, what, hint)
-
-    def bound(self, provided: Provided) -> dict[str, Bound]:
-        """Make the instances, and ask them for their handlers."""
-        instances = {cls: self._instance(cls, found, provided) for cls, found in self._classes.items()}
-        self.raise_findings()
-        bound = {}
-        for path, claim in self._claims.items():
-            handler = claim.handler
-            if claim.owner is not None:
-                handler = getattr(instances[claim.owner], claim.attribute)
-            if kind_of(handler).blocks:
-                handler = threaded(claim.method, handler)
-            bound[path] = Bound(handler, claim.where, claim.name, code_hash(claim.handler))
-        return bound
-
-    def _instance(self, cls: type, found: Found, provided: Provided) -> object:
-        wanted = {name: value for name, value in provided.items() if name in _parameters(cls)}
-        try:
-            return cls(**wanted)
-        except (Exception, SystemExit) as error:  # noqa: BLE001  whatever a plugin raises becomes a finding
-            self._findings.append(fault(error, self._space, found.where))
-            return None
+            self._findings += unprovided(cls, f"{cls.__name__}()", where, provided)
 
     def _add_class(self, found: Found) -> None:
         cls, service = found.value, found.mark.target
@@ -234,6 +218,15 @@ class _Binder:
         self._findings.append(Finding(where, what, hint))
 
 
+def _bound(claim: _Claim, instances: Mapping[type, object]) -> Bound:
+    handler = claim.handler
+    if claim.owner is not None:
+        handler = getattr(instances[claim.owner], claim.attribute)
+    if kind_of(handler).blocks:
+        handler = threaded(claim.method, handler)
+    return Bound(handler, claim.where, claim.name, code_hash(claim.handler))
+
+
 def _spellings(methods: Sequence[Method]) -> Mapping[str, Sequence[Method]]:
     """Every attribute name that binds a method, with the methods that it may be."""
     own = {method.name: [method] for method in methods}
@@ -259,24 +252,6 @@ def _as_called(raw: object, cls: type) -> Handler | None:
     bind_to: Handler | None = getattr(type(raw), "__get__", None)
     called = raw if bind_to is None else bind_to(raw, _ANYONE, cls)
     return called if callable(called) else None
-
-
-def _parameters(cls: type) -> Mapping[str, inspect.Parameter]:
-    """The parameters of the constructor of *cls*, without ``self``."""
-    try:
-        return inspect.signature(cls).parameters
-    except ValueError:  # made by C code, which tells nothing
-        return {}
-
-
-def _required(cls: type) -> list[str]:
-    """The names that the constructor of *cls* cannot do without."""
-    kinds = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
-    return [
-        name
-        for name, parameter in _parameters(cls).items()
-        if parameter.default is parameter.empty and parameter.kind not in kinds
-    ]
 
 
 def _other_method(attribute: str, spellings: Mapping[str, object]) -> str:

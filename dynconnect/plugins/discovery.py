@@ -164,7 +164,7 @@ class _Discovery:
                     self._found.setdefault(id(value), found)
                     marked += 1
         if not marked and len(loaded) == len(modules):
-            what = "there is nothing marked @service, @rpc or @interceptor in it"
+            what = "there is nothing marked @service, @rpc, @interceptor or @resource in it"
             self._findings.append(Finding(located.where, what, self._suggestion(loaded)))
 
     def _private_names(self, located: Located) -> Iterator[str]:

@@ -10,7 +10,7 @@ import inspect
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeAlias, TypeVar, overload
 
 # Also because `dynconnect.rpc` is both that package and the marker below: a package is put into its
 # parent when it is first imported, and a later import would put it over the marker.
@@ -20,8 +20,12 @@ _ATTRIBUTE = "__dynconnect__"
 _SERVICE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
 _RPC = re.compile(rf"{_SERVICE.pattern}/[A-Za-z_]\w*")
 
+Scope: TypeAlias = Literal["process", "generation"]
+"""How long a resource lives: as long as the server, or as what is served between two reloads."""
+
 C = TypeVar("C", bound=type)
 F = TypeVar("F", bound=Handler)
+R = TypeVar("R", bound=Callable[..., Any])  # Any: what a resource is, its author says
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +34,13 @@ class Mark:
 
     Attributes:
         kind: which marker it was.
-        target: the full name of the service, ``service/method`` of the RPC, or nothing.
+        target: the full name of the service, ``service/method`` of the RPC, the scope of the resource, or
+            nothing.
         file: the absolute path of the source that holds the marker.
         line: where in it.
     """
 
-    kind: Literal["service", "rpc", "interceptor"]
+    kind: Literal["service", "rpc", "interceptor", "resource"]
     target: str
     file: str
     line: int
@@ -88,6 +93,35 @@ def interceptor(function: F) -> F:
     if isinstance(function, type) or not callable(function):
         raise TypeError(f"@interceptor marks a function and takes no arguments: got {function!r}")
     return _marked(function, Mark("interceptor", "", *_caller()))
+
+
+@overload
+def resource(function: R, /) -> R: ...
+
+
+@overload
+def resource(*, scope: Scope = "generation") -> Callable[[R], R]: ...
+
+
+def resource(function: R | None = None, /, *, scope: Scope = "generation") -> R | Callable[[R], R]:
+    """Mark a function that sets up what constructors and other resources ask for by its name.
+
+    What it returns is the resource; or what it yields, once, and then what follows the ``yield`` tears
+    it down. Written with or without a call: ``@resource``, ``@resource(scope="process")``.
+
+    Raises:
+        TypeError: for another scope, on anything but a function.
+    """
+    if scope not in ("process", "generation"):
+        raise TypeError(f'write @resource(scope="process") or @resource(scope="generation"): got {scope!r}')
+    file, line = _caller()
+
+    def mark(function: R) -> R:
+        if isinstance(function, type) or not callable(function):
+            raise TypeError(f"@resource marks functions, and {function!r} is none")
+        return _marked(function, Mark("resource", scope, file, line))
+
+    return mark if function is None else mark(function)
 
 
 def mark_of(value: object) -> Mark | None:

@@ -1,6 +1,6 @@
 """The ASGI application: routes requests to calls, and hands on what is not a call.
 
-This file and `asgi_call` are the only ones that know ASGI.
+This file, `asgi_call` and `asgi_lifespan` are the only ones that know ASGI.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Coroutine, Mapping, Sequence
 
-from dynconnect.live.build import build
+from dynconnect.live.build import Draft, prepare
 from dynconnect.live.generation import Generation, Route
 from dynconnect.live.generations import Generations
 from dynconnect.rpc.code import Code
@@ -18,6 +18,7 @@ from dynconnect.rpc.limits import Limits
 from dynconnect.rpc.metadata import Metadata
 from dynconnect.server import dispatch
 from dynconnect.server.asgi_call import Answer, App, Body, Receive, Scope, Send
+from dynconnect.server.asgi_lifespan import lifespan
 from dynconnect.server.routing import Router
 from dynconnect.wire.base import Exchange, Offer
 from dynconnect.wire.choose import Choice, Chooser
@@ -38,7 +39,8 @@ class Server:
     """An ASGI application that answers RPCs, and hands every other request to *fallback*.
 
     Args:
-        generation: what to serve first; `generations` swaps it, and calls that have begun keep theirs.
+        generation: what to serve first. A draft is opened at the lifespan's startup, or at the first call
+            where there is no lifespan.
         fallback: an ASGI application for paths that are no RPC's.
         limits: see `Limits`.
         compressions: by name, those on offer; by default all that are installed.
@@ -49,9 +51,12 @@ class Server:
         show_generation: name the generation that answers in a response header, for development.
     """
 
+    generations: Generations
+    """What is served, to be swapped; calls that have begun keep theirs. A draft has to be opened first."""
+
     def __init__(
         self,
-        generation: Generation,
+        generation: Generation | Draft,
         *,
         fallback: App | None = None,
         limits: Limits | None = None,
@@ -61,7 +66,13 @@ class Server:
         drain: float | None = None,
         show_generation: bool = False,
     ) -> None:
-        self.generations = Generations(generation, drain)
+        self._drain = drain
+        self._draft: Draft | None = None
+        self._opening: asyncio.Task[Generation] | None = None
+        if isinstance(generation, Draft):
+            self._draft = generation
+        else:
+            self.generations = Generations(generation, drain)
         self._fallback = fallback
         self._limits = limits or Limits()
         self._show_generation = show_generation
@@ -70,13 +81,15 @@ class Server:
         self._router = Router(Chooser(offer, _CODECS), http1_bidi=http1_bidi)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request; lifespan and WebSockets are the fallback's."""
+        """Answer one request; WebSockets are the fallback's, and the lifespan is its too."""
         if scope["type"] == "http":
+            if self._draft is not None:
+                await self._open(self._draft)
             await self._http(scope, receive, send)
+        elif scope["type"] == "lifespan":
+            await lifespan(scope, receive, send, fallback=self._fallback, begin=self._begin, end=self._end)
         elif self._fallback is not None:
             await self._fallback(scope, receive, send)
-        elif scope["type"] == "lifespan":
-            await _lifespan(receive, send)
         else:
             await send({"type": "websocket.close", "code": 1000})
 
@@ -84,6 +97,26 @@ class Server:
         """This server with *app* behind it: ``quart_app.asgi_app = server.wrap(quart_app.asgi_app)``."""
         self._fallback = app
         return self
+
+    async def _begin(self) -> None:
+        if self._draft is not None:
+            await self._open(self._draft)
+
+    async def _end(self) -> None:
+        await self.generations.aclose()
+
+    async def _open(self, draft: Draft) -> None:
+        """Begin with *draft*: it is opened once, whoever asks first, and others wait for it.
+
+        Raises:
+            FindingsError: it can't be, now and ever after.
+        """
+        if self._opening is None:
+            self._opening = asyncio.create_task(draft.open())
+        generation = await asyncio.shield(self._opening)
+        if self._draft is not None:
+            self._draft = None
+            self.generations = Generations(generation, self._drain)
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = _request(scope)
@@ -152,13 +185,17 @@ def _not_found(request: Request) -> Sequence[Event]:
     return (head, End()) if request.method == "HEAD" else (head, Data(text), End())
 
 
-def load(schema: Sequence[str], plugins: Sequence[str] = ()) -> Server:
+def load(schema: Sequence[str], plugins: Sequence[str] = (), *, config: str | None = None) -> Server:
     """A server of these descriptor sets (files, globs, folders) and plugins (files, folders, modules).
+
+    *config* is the file of the plugins' settings; without one it is ``dynconnect.toml``, if that is there.
+    Plugins that have resources begin when the server does, at the lifespan's startup or the first call.
 
     Raises:
         FindingsError: with all that is wrong with them.
     """
-    return Server(build(schema, plugins))
+    draft = prepare(schema, plugins, config=config)
+    return Server(draft if draft.resources else draft.open_at_once())
 
 
 class _Call:
@@ -203,11 +240,3 @@ def _address(pair: tuple[str, int | None] | None) -> str | None:
         return None
     host, port = pair
     return host if port is None else f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-
-
-async def _lifespan(receive: Receive, send: Send) -> None:
-    while True:
-        message = await receive()
-        await send({"type": message["type"] + ".complete"})
-        if message["type"] == "lifespan.shutdown":
-            return

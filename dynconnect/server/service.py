@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from dynconnect.live.build import build_in_thread
+from dynconnect.live.build import Draft, build_in_thread, prepare
 from dynconnect.live.generation import Generation
 from dynconnect.live.inputs import Inputs
 from dynconnect.rpc.limits import Limits
@@ -29,16 +29,25 @@ class Service:
     drain: float | None = None
     show_generation: bool = False
 
-    async def build(self, number: int) -> Generation:
-        """The generation *number* of the files as they are, built in a thread.
+    def prepare(self) -> Draft:
+        """The draft of the first generation of the files as they are. It blocks.
 
         Raises:
             FindingsError: with every finding.
         """
-        return await build_in_thread(self.inputs.schema, self.inputs.plugins, number)
+        return prepare(self.inputs.schema, self.inputs.plugins, config=self.inputs.config)
 
-    def server(self, generation: Generation) -> Server:
-        """A server that begins with *generation*."""
+    async def build(self, number: int, predecessor: Generation | None) -> Generation:
+        """The generation *number* of the files as they are, which is to take over from *predecessor*.
+
+        Raises:
+            FindingsError: with every finding.
+        """
+        of = self.inputs
+        return await build_in_thread(of.schema, of.plugins, number, predecessor, of.config)
+
+    def server(self, generation: Generation | Draft) -> Server:
+        """A server that begins with *generation*; see there what becomes of a draft."""
         return Server(generation, limits=self.limits, drain=self.drain, show_generation=self.show_generation)
 
     def app(self, server: Server) -> App:

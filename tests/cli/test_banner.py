@@ -6,7 +6,7 @@ import pytest
 from support.protoc import compile_set
 
 from dynconnect.cli import banner
-from dynconnect.live.build import build
+from dynconnect.live.build import build, prepare
 from dynconnect.server.engines.endpoint import Endpoint
 from dynconnect.server.engines.settings import Settings
 from dynconnect.server.engines.table import DEFAULT, ENGINES
@@ -86,9 +86,9 @@ def test_workers_are_counted_where_there_are_several(tmp_path, endpoint, capsys,
 
 def test_the_summary_tells_files_methods_and_handlers_to_the_output(tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    generation = make(tmp_path, 25, 1, PLUGIN.replace("do1", "do0"))
+    make(tmp_path, 25, 1, PLUGIN.replace("do1", "do0"))
     capsys.readouterr()
-    banner.summary(generation)
+    banner.summary(prepare([str(tmp_path / "api.binpb")], ["plugin.py"]))
     output = capsys.readouterr()
     lines = output.out.splitlines()
     assert f"{tmp_path / 'api.binpb'}: 1 file" in lines

@@ -10,8 +10,6 @@ from support.protoc import compile_set
 from support.serving import Certificates, program
 
 from dynconnect.cli import curl
-from dynconnect.live.generation import Route
-from dynconnect.rpc.handler import unimplemented
 from dynconnect.schema.content import files_of
 from dynconnect.schema.schema import Schema
 from dynconnect.schema.sources import Source
@@ -94,9 +92,9 @@ def endpoint():
     return Endpoint(Settings(), 8080, (), None)
 
 
-def routes(words, *bound):
-    methods = Schema([Source("words.binpb", files_of(words))]).methods.values()
-    return [Route(m, unimplemented, "a.py:1 A.f" if m.name in bound else None) for m in methods]
+def line(words, bound, endpoint):
+    methods = Schema([Source("words.binpb", files_of(words))]).methods
+    return curl.line(methods.values(), {path for path, m in methods.items() if m.name in bound}, endpoint)
 
 
 CHOICES = [
@@ -109,9 +107,8 @@ CHOICES = [
 
 @pytest.mark.parametrize(("bound", "chosen"), CHOICES)
 def test_the_line_shows_the_method_that_shows_most(words, endpoint, bound, chosen):
-    line = curl.line(routes(words, *bound), endpoint)
-    assert line.endswith(f"http://127.0.0.1:8080/sh.v1.Words/{chosen}")
+    assert line(words, bound, endpoint).endswith(f"http://127.0.0.1:8080/sh.v1.Words/{chosen}")
 
 
 def test_without_methods_there_is_no_line(endpoint):
-    assert curl.line([], endpoint) is None
+    assert curl.line([], (), endpoint) is None

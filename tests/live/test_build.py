@@ -8,7 +8,7 @@ import pytest
 from support.shop import ORDERS, PROTO, answers, make_set, shop
 
 from dynconnect.live import build as build_module
-from dynconnect.live.build import assemble, build, build_in_thread, read_schema
+from dynconnect.live.build import build, build_in_thread, draft, prepare, read_schema
 from dynconnect.plugins.discovery import discover
 from dynconnect.schema.finding import FindingsError
 
@@ -155,8 +155,8 @@ def test_an_interceptor_that_fails_for_every_method_is_one_finding(project):
     assert len(caught.value.findings) == 1
 
 
-def test_a_schema_made_elsewhere_is_assembled_as_well(project, left_behind):
-    generation = assemble(shop(), discover(["plugins"], 5, shop(), ()), 5)
+def test_a_schema_made_elsewhere_is_drafted_as_well(project, left_behind):
+    generation = draft(shop(), discover(["plugins"], 5, shop(), ()), 5).open_at_once()
     assert (generation.number, generation.schema) == (5, shop())
     generation.close()
     assert left_behind() == set()
@@ -193,9 +193,9 @@ async def test_a_cancelled_build_leaves_nothing_behind(project, left_behind, mon
         assert go.wait(10)
         if fails:
             raise FindingsError([])
-        return build(*args)
+        return prepare(*args)
 
-    monkeypatch.setattr(build_module, "build", slow)
+    monkeypatch.setattr(build_module, "prepare", slow)
     building = asyncio.ensure_future(build_in_thread(["shop.binpb"], ["plugins"]))
     await asyncio.to_thread(begun.wait, 10)
     building.cancel()

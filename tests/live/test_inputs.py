@@ -20,8 +20,8 @@ def write(root, *names):
         path.write_bytes(b"\n\x04\n\x02a." if path.suffix == ".binpb" else name.encode())
 
 
-def watched(schema=(), plugins=(), known=()):
-    return Watched(Inputs(tuple(schema), tuple(plugins)), frozenset(known))
+def watched(schema=(), plugins=(), config=None, known=()):
+    return Watched(Inputs(tuple(schema), tuple(plugins), config), frozenset(known))
 
 
 def names(found, root):
@@ -88,7 +88,11 @@ FOLDERS = [
     pytest.param({"schema": ["api.binpb"]}, ["."], id="the folder of a file"),
     pytest.param({"schema": ["sets"]}, [".", "sets", "sets/in"], id="a folder, with those round it"),
     pytest.param({"schema": ["sets/*.binpb"]}, [".", "sets", "sets/in"], id="where a glob begins to vary"),
-    pytest.param({"plugins": ["plugins/one.py"]}, ["plugins"], id="the folder of a plugin"),
+    pytest.param({"plugins": ["plugins/one.py"]}, [".", "plugins"], id="the folder of a plugin"),
+    pytest.param(
+        {"schema": ["sets/a.binpb"], "config": "conf/x.toml"}, ["conf", "sets"], id="settings that are named"
+    ),
+    pytest.param({"schema": ["sets/a.binpb"]}, [".", "sets"], id="where settings may be"),
     pytest.param({"plugins": ["missing/deep/one.py"]}, ["."], id="the nearest folder that exists"),
 ]
 
@@ -96,6 +100,7 @@ FOLDERS = [
 @pytest.mark.parametrize(("inputs", "expected"), FOLDERS)
 def test_folders_are_those_where_a_change_may_count(here, inputs, expected):
     write(here, "api.binpb", "sets/a.binpb", "sets/in/b.binpb", "plugins/one.py", "plugins/.git/x", "other/y")
+    write(here, "conf/x.toml")
     assert names(watched(**inputs).folders(), here) == expected
 
 

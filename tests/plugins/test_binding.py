@@ -8,11 +8,19 @@ import pytest
 from support.bad_plugins import cases
 from support.shop import ORDERS, answers, make_schema, method, shop
 
-from dynconnect.plugins.binding import bind, python_name
+from dynconnect.plugins.binding import Bindings, python_name
 from dynconnect.plugins.locate import PluginError
 from dynconnect.rpc.handler import stream_of
 
 HEAD = "from dynconnect import interceptor, rpc, service\n"
+
+
+def bind(schema, plugins, provided=None):
+    provided = provided or {}
+    bindings = Bindings(schema, plugins, provided)
+    if findings := (*plugins.findings, *bindings.findings):
+        raise PluginError(findings)
+    return bindings.handlers(lambda _, names: {name: provided[name] for name in names if name in provided})
 
 
 @pytest.fixture
@@ -23,7 +31,7 @@ def bound(load, folder):
         for name, each in {"a": text, **more}.items():
             (folder / f"{name}.py").write_text(HEAD + textwrap.dedent(text if name == "a" else each))
         schema = schema or shop()
-        return bind(schema, load(schema=schema), {} if provided is None else provided)
+        return bind(schema, load(schema=schema), provided)
 
     return bound
 

@@ -61,7 +61,7 @@ def test_helpers_need_no_mark_but_some_module_does(load, write):
     write(a=SERVICE.format("A"), helper="V = 1")
     assert load().findings == ()
     assert texts(load("plugins/helper.py")) == [
-        "plugins/helper.py: there is nothing marked @service, @rpc or @interceptor in it; "
+        "plugins/helper.py: there is nothing marked @service, @rpc, @interceptor or @resource in it; "
         'put @service("package.Service") on a class'
     ]
 

@@ -23,7 +23,7 @@ def service(tmp_path):
 
 async def test_it_travels_to_another_process_and_builds_the_same(service):
     assert pickle.loads(pickle.dumps(service)) == service  # noqa: S301  our own
-    first, second = await service.build(1), await service.build(2)
+    first, second = await service.build(1, None), await service.build(2, None)
     assert (first.hash, first.number, second.number) == (second.hash, 1, 2)
     assert service.server(first).generations.current is first
 
@@ -31,10 +31,10 @@ async def test_it_travels_to_another_process_and_builds_the_same(service):
 async def test_what_is_wrong_with_the_files_is_raised(service, tmp_path):
     (tmp_path / "api.binpb").unlink()
     with pytest.raises(FindingsError, match=r"api\.binpb"):
-        await service.build(1)
+        await service.build(1, None)
 
 
 async def test_cors_stands_in_front_only_for_origins(service, tmp_path):
-    server = service.server(await service.build(1))
+    server = service.server(await service.build(1, None))
     assert service.app(server) is server
     assert isinstance(Service(service.inputs, origins=("*",)).app(server), Cors)

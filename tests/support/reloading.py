@@ -59,7 +59,7 @@ async def reloading(
     watched = Watched(Inputs(schema, plugins))
     seen = watched.contents()
     server = Server(build(schema, plugins), show_generation=True)
-    options.setdefault("build", lambda number, _: build_in_thread(schema, plugins, number))
+    options.setdefault("build", lambda number, before: build_in_thread(schema, plugins, number, before))
     reloader = Reloader(server.generations, watched, tell=lambda news: found.tell(news), seen=seen, **options)
     found = Reloading(server, reloader)
     async with reloader.running(watch=watch):

@@ -7,7 +7,6 @@ import base64
 import os
 import pickle
 
-from dynconnect.live.build import build
 from dynconnect.server.asgi_call import App, Message, Receive, Scope, Send
 from dynconnect.server.service import Service
 
@@ -39,4 +38,4 @@ def _unpack(text: str) -> Service:
 
 if VARIABLE in os.environ:
     _service = _unpack(os.environ[VARIABLE])
-    app = patient(_service.app(_service.server(build(_service.inputs.schema, _service.inputs.plugins))))
+    app = patient(_service.app(_service.server(_service.prepare())))

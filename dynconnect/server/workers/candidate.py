@@ -42,4 +42,4 @@ class Candidate:
         """Let go of what was prepared, if anything was."""
         generation, self._generation = self._generation, None
         if generation is not None:
-            generation.close()
+            await generation.aclose()

@@ -108,6 +108,8 @@ class _Worker:
                 await self._serve(generation, self._endpoint)
         finally:
             following.cancel()
+            await asyncio.gather(following, return_exceptions=True)
+            await self._candidate.abort()
 
     def begin_stop(self) -> None:
         """Stop, whichever thread says so, and whatever holds up the event loop."""
@@ -174,7 +176,8 @@ class _Worker:
             of = self._assignment
             # A context for TLS can't be sent: each worker makes its own.
             self._endpoint = Endpoint(of.settings, of.port, of.sockets, tls.context_of(of.settings))
-        return await self._assignment.service.build(number)
+        predecessor = None if self._server is None else self._server.generations.current
+        return await self._assignment.service.build(number, predecessor)
 
     def _swap(self, generation: Generation) -> None:
         if self._server is not None:
@@ -187,12 +190,15 @@ class _Worker:
         service = self._assignment.service
         self._server = service.server(generation)
         engine = table.ENGINES[self._assignment.engine].load()
-        await engine(
-            service.app(self._server),
-            endpoint,
-            on_ready=lambda: self._tell(Serving()),
-            stop=self._stopped,
-        )
+        try:
+            await engine(
+                service.app(self._server),
+                endpoint,
+                on_ready=lambda: self._tell(Serving()),
+                stop=self._stopped,
+            )
+        finally:
+            await self._server.generations.aclose()
 
     async def _stopped(self) -> None:
         await self._stop.wait()

@@ -16,7 +16,7 @@ class Built:
         self.hash = f"content {number}"
         self.closed = False
 
-    def close(self):
+    async def aclose(self):
         self.closed = True
 
 

@@ -1,0 +1,117 @@
+"""What a generation holds beside what it serves: resources, and what it hands to its successor.
+
+A generation never changes; what does is here, and calls do not look at it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Collection, Iterable, Mapping
+from types import MappingProxyType
+from typing import Any, TypeAlias
+
+from dynconnect.plugins.held import Held
+from dynconnect.plugins.hot import Hot
+from dynconnect.plugins.resources import HOT, SETTINGS, Resource
+from dynconnect.plugins.space import Space
+
+log = logging.getLogger(__name__)
+
+SettingsOf: TypeAlias = Callable[[str], Mapping[str, Any]]  # Any: the values of TOML
+"""The settings for the code of a file."""
+
+
+def _no_settings(_file: str) -> Mapping[str, Any]:
+    return MappingProxyType({})
+
+
+class State:
+    """The resources and the hand-over of one generation.
+
+    Until it takes over, it has to itself what it set up, and its predecessor keeps all it has.
+
+    Args:
+        predecessor: the state of the generation that serves, None if there is none.
+        settings_of: what is given for ``settings``.
+    """
+
+    def __init__(self, predecessor: State | None = None, settings_of: SettingsOf = _no_settings) -> None:
+        self._settings_of = settings_of
+        self._before: Mapping[str, Hot] = {} if predecessor is None else predecessor._hot
+        # By key, in the order of their setup. All generations share this one.
+        self._process: dict[tuple[str, str], Held] = {} if predecessor is None else predecessor._process
+        self._hot: dict[str, Hot] = {}
+        self._held: list[Held] = []
+        self._values: dict[str, Any] = {}  # Any: what a resource is, its author says
+        self._disposing: asyncio.Task[None] | None = None
+
+    @property
+    def empty(self) -> bool:
+        """Whether there is nothing to wait for when it ends."""
+        return not self._held and not self._hot
+
+    def provide(self, file: str, names: Collection[str]) -> Mapping[str, Any]:
+        """What there is for code of *file* that asks for *names*."""
+        found = {name: self._values[name] for name in names if name in self._values}
+        if HOT in names:
+            if file not in self._hot:
+                self._hot[file] = Hot(self._before.get(file))
+            found[HOT] = self._hot[file]
+        if SETTINGS in names:
+            found[SETTINGS] = self._settings_of(file)
+        return found
+
+    async def set_up(self, resources: Iterable[Resource], space: Space) -> None:
+        """Set up *resources* in their order, those of the process unless they are there already.
+
+        Raises:
+            PluginError: with what is wrong with the first that fails. `aclose` must follow.
+        """
+        for resource in resources:
+            held = self._process.get(resource.key) if resource.process else None
+            if held is None or held.ended:
+                held = Held(resource, space)
+                self._held.append(held)
+                await held.set_up(self.provide(resource.file, resource.wants))
+            elif held.code != resource.code:
+                held.code = resource.code  # said once for each edit
+                log.warning(
+                    "%s: resource %s lives as long as the process: restart to set it up as it is now",
+                    resource.where,
+                    resource.name,
+                )
+            self._values[resource.name] = held.value
+
+    def take_over(self) -> None:
+        """Become the state of what serves."""
+        for hot in self._hot.values():
+            hot.take_over()
+        self._before = {}
+        for held in [held for held in self._held if held.resource.process]:
+            self._held.remove(held)
+            self._process[held.resource.key] = held
+
+    def retire(self) -> None:
+        """Have the callbacks of `Hot.dispose` called, in a task: no call begins here any more."""
+        if self._hot and self._disposing is None:
+            self._disposing = asyncio.create_task(self._dispose())
+
+    async def aclose(self) -> None:
+        """Tear down what is not the process's, the last first. What fails is logged."""
+        self._before = {}
+        self.retire()
+        if self._disposing is not None:
+            await asyncio.wait([self._disposing])
+        while self._held:
+            await self._held.pop().tear_down()
+
+    async def close_process(self) -> None:
+        """Tear down what all generations share, the last first."""
+        while self._process:
+            _, held = self._process.popitem()
+            await held.tear_down()
+
+    async def _dispose(self) -> None:
+        for hot in self._hot.values():
+            await hot.run_callbacks()
