@@ -74,14 +74,20 @@ class State:
                 held = Held(resource, space)
                 self._held.append(held)
                 await held.set_up(self.provide(resource.file, resource.wants))
-            elif held.code != resource.code:
-                held.code = resource.code  # said once for each edit
+            elif self._differs(held, resource):
                 log.warning(
                     "%s: resource %s lives as long as the process: restart to set it up as it is now",
                     resource.where,
                     resource.name,
                 )
             self._values[resource.name] = held.value
+
+    def _differs(self, held: Held, resource: Resource) -> bool:
+        """Whether *resource* would be set up in another way than *held* was."""
+        settings = held.arguments.get(SETTINGS)
+        return held.resource.code != resource.code or (
+            settings is not None and settings != self._settings_of(resource.file)
+        )
 
     def take_over(self) -> None:
         """Become the state of what serves."""
