@@ -104,7 +104,18 @@ class State:
             self._disposing = asyncio.create_task(self._dispose())
 
     async def aclose(self) -> None:
-        """Tear down what is not the process's, the last first. What fails is logged."""
+        """Tear down what is not the process's, the last first. What fails is logged.
+
+        A cancellation is heeded when that is done.
+        """
+        closing = asyncio.ensure_future(self._close())
+        try:
+            await asyncio.shield(closing)
+        except asyncio.CancelledError:
+            await asyncio.wait([closing])
+            raise
+
+    async def _close(self) -> None:
         self._before = {}
         self.retire()
         if self._disposing is not None:

@@ -180,6 +180,18 @@ async def test_each_file_hands_over_to_itself_alone(project, journal):
     await generation.aclose()
 
 
+async def test_a_teardown_is_not_cut_short_by_a_cancellation(project, events):
+    project.plugin(PLUGIN)
+    generation = await make()
+    events()
+    closing = asyncio.create_task(generation.aclose())
+    await asyncio.sleep(0)
+    closing.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await closing
+    assert events() == ["disposed", "index down", "table down", "pool down"]
+
+
 REFUSALS = [
     pytest.param("", "1 / 0\n", ["made", "disposed"], id="a constructor"),
     pytest.param("@resource\ndef last(index):\n    1 / 0\n", "", [], id="a resource"),
