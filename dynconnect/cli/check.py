@@ -22,7 +22,7 @@ def command(
 ) -> None:
     """Load SCHEMA and the plugins as `serve` does, and say what they hold.
 
-    No constructor runs and no resource is set up: what they need may be missing here.
+    Neither constructors nor resources run: nothing else has to be there.
     Exits with 0, or with 2 after saying everything that is wrong.
     """
     logs.configure("info", traceback=traceback)

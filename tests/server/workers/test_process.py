@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import threading
 import time
 
 import pytest
@@ -74,7 +75,8 @@ async def test_signals_to_stop_wait_while_a_process_starts():
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGTERM, heard.set)
     with process._blocked():
-        os.kill(os.getpid(), signal.SIGTERM)
+        # To this thread: another one that runs in this process may take what is sent to the process.
+        signal.pthread_kill(threading.get_ident(), signal.SIGTERM)
         assert signal.SIGTERM in signal.sigpending()
     async with asyncio.timeout(GUARD):
         await heard.wait()
