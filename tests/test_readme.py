@@ -29,6 +29,7 @@ service Orders {
   rpc Count(stream Order) returns (Total);
   rpc Chat(stream Line) returns (stream Line);
 }
+service Stock { rpc Count(Order) returns (Total); }
 """
 
 
@@ -41,14 +42,16 @@ def block(language: str, containing: str) -> str:
 def project(tmp_path):
     (tmp_path / "api.binpb").write_bytes(compile_set({"shop.proto": SCHEMA}))
     (tmp_path / "plugins").mkdir()
-    (tmp_path / "plugins" / "orders.py").write_text(block("python", "@service"))
+    (tmp_path / "plugins" / "orders.py").write_text(block("python", '@service("shop.v1.Orders")'))
+    (tmp_path / "plugins" / "stock.py").write_text(block("python", "@resource"))
+    (tmp_path / "dynconnect.toml").write_text(block("toml", "[plugins.stock]"))
     (tmp_path / "plugins" / "shout.py").write_text(block("python", "@interceptor"))
     return tmp_path
 
 
-def post(url: str, method: str, body: str) -> httpx.Response:
+def post(url: str, method: str, body: str, service: str = "Orders") -> httpx.Response:
     headers = {"content-type": "application/json"}
-    return httpx.post(f"{url}/shop.v1.Orders/{method}", content=body, headers=headers, trust_env=False)
+    return httpx.post(f"{url}/shop.v1.{service}/{method}", content=body, headers=headers, trust_env=False)
 
 
 def test_the_handlers_of_the_readme_answer(project):
@@ -61,11 +64,22 @@ def test_the_handlers_of_the_readme_answer(project):
         assert (missing.status_code, missing.json()) == (404, {"code": "not_found", "message": "order 7"})
 
 
+def test_the_resource_of_the_readme_is_there_and_its_data_is_handed_over(project):
+    with program("dev", "api.binpb", "--plugins", "plugins", "--port", "0", cwd=project) as server:
+        before = post(server.url, "Count", "{}", "Stock")
+        assert (project / "stock.db").exists()
+        stock = project / "plugins" / "stock.py"
+        stock.write_text(stock.read_text().replace("len(self.asked)", "len(self.asked) + 10"))
+        server.line("gen 2")
+        after = post(server.url, "Count", "{}", "Stock")
+    assert [answer.json() for answer in (before, after)] == [{"count": 1}, {"count": 12}]
+
+
 def test_the_check_of_the_readme_passes(project):
     assert "dynconnect check api.binpb --plugins plugins/" in TEXT
     with program("check", "api.binpb", "--plugins", "plugins/", cwd=project) as checked:
         assert checked.finished() == 0
-    assert "4" in checked.text
+    assert "5 bound" in checked.text
 
 
 def test_stubs_are_written_as_the_readme_says(project):
@@ -142,4 +156,6 @@ def test_the_make_targets_of_the_readme_exist():
 
 def test_every_python_block_is_run_above():
     blocks = [text for kind, text in BLOCKS if kind == "python"]
-    assert blocks == [block("python", mark) for mark in ("@service", "@interceptor", "load(")]
+    assert blocks == [
+        block("python", mark) for mark in ("shop.v1.Orders", "@interceptor", "@resource", "load(")
+    ]

@@ -74,14 +74,20 @@ class State:
                 held = Held(resource, space)
                 self._held.append(held)
                 await held.set_up(self.provide(resource.file, resource.wants))
-            elif held.code != resource.code:
-                held.code = resource.code  # said once for each edit
+            elif self._differs(held, resource):
                 log.warning(
                     "%s: resource %s lives as long as the process: restart to set it up as it is now",
                     resource.where,
                     resource.name,
                 )
             self._values[resource.name] = held.value
+
+    def _differs(self, held: Held, resource: Resource) -> bool:
+        """Whether *resource* would be set up in another way than *held* was."""
+        settings = held.arguments.get(SETTINGS)
+        return held.resource.code != resource.code or (
+            settings is not None and settings != self._settings_of(resource.file)
+        )
 
     def take_over(self) -> None:
         """Become the state of what serves."""
@@ -98,7 +104,18 @@ class State:
             self._disposing = asyncio.create_task(self._dispose())
 
     async def aclose(self) -> None:
-        """Tear down what is not the process's, the last first. What fails is logged."""
+        """Tear down what is not the process's, the last first. What fails is logged.
+
+        A cancellation is heeded when that is done.
+        """
+        closing = asyncio.ensure_future(self._close())
+        try:
+            await asyncio.shield(closing)
+        except asyncio.CancelledError:
+            await asyncio.wait([closing])
+            raise
+
+    async def _close(self) -> None:
         self._before = {}
         self.retire()
         if self._disposing is not None:

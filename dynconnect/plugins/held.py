@@ -43,13 +43,13 @@ class Held:
 
     Attributes:
         value: what its function has made, once that is set up.
-        code: a hash of the function.
+        arguments: what it was set up with.
     """
 
     def __init__(self, resource: Resource, space: Space) -> None:
         self.resource = resource
-        self.code = resource.code
         self.value: Any = None  # Any: what a resource is, its author says
+        self.arguments: Mapping[str, Any] = {}
         self._space = space
         self._error: BaseException | None = None
         self._ready = asyncio.Event()
@@ -67,6 +67,7 @@ class Held:
         Raises:
             PluginError: it failed, or took too long; nothing of it is left then.
         """
+        self.arguments = arguments
         self._task = asyncio.create_task(self._live(arguments), name=f"resource {self.resource.name}")
         try:
             async with asyncio.timeout(SETUP_MAX) as limit:

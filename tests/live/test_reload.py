@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
+import sys
 import weakref
+from types import ModuleType
 
 import pytest
 from support.reloading import reloading
@@ -430,3 +432,75 @@ async def test_findings_without_a_file_are_no_reason_to_fail(project):
     async with reloading("shop.binpb", watch=False, build=refusing) as live:
         live.reloader.request()
         assert (await live.next(Refused)).findings == (Finding("nowhere", "is wrong"),)
+
+
+# --- candidates with resources ------------------------------------------------------------------------------
+
+RESOURCE = """\
+import journal
+from dynconnect import resource
+
+@resource
+async def thing():
+    journal.up += 1
+    yield
+    journal.down += 1
+"""
+
+
+async def breaks(project, live):
+    project.schema(make_set(PROTO.replace("repeated Item items = 3;", "")))
+    live.reloader.request()
+    await live.next(Refused)
+
+
+async def fails(project, live):
+    project.plugin(RESOURCE.replace("thing():", "other(thing):\n    1 / 0"), "other")
+    live.reloader.request()
+    (finding,) = (await live.next(Refused)).findings
+    assert (finding.where, finding.what) == ("plugins/other.py:6", "ZeroDivisionError: division by zero")
+
+
+async def is_mended(project, live):
+    project.plugin("def (")
+    live.reloader.request()
+    await live.next(Refused)
+    project.plugin(plugin())
+    live.reloader._stir()
+    await live.next(Mended)
+
+
+async def waits(project, live):
+    for _ in range(reload_module.LIVE_MAX - 1):
+        live.server.generations.enter(object())
+        live.reloader.request()
+        await live.next(Swapped)
+    live.reloader.request()
+    await live.next(Held)
+
+
+async def is_torn(project, live):
+    build, left = live.reloader._build, iter([True])
+
+    async def racing(number, current):
+        generation = await build(number, current)
+        if next(left, False):
+            project.plugin(plugin("3"))
+        return generation
+
+    live.reloader._build = racing
+    live.reloader.request()
+    await live.next(Swapped)
+
+
+@pytest.mark.parametrize("candidate", [breaks, fails, is_mended, waits, is_torn])
+async def test_a_candidate_that_is_not_taken_is_torn_down(project, monkeypatch, candidate):
+    monkeypatch.setattr(generations_module, "COLLECT_AFTER", 0.0)
+    journal = ModuleType("journal")
+    journal.up = journal.down = 0
+    monkeypatch.setitem(sys.modules, "journal", journal)
+    project.plugin(RESOURCE, "thing")
+    async with reloading("shop.binpb", watch=False, refuse_breaking=True) as live:
+        await candidate(project, live)
+    assert journal.up == journal.down >= 2
+    assert not [task for task in asyncio.all_tasks() if task.get_name().startswith("resource ")]

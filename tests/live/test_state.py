@@ -180,6 +180,18 @@ async def test_each_file_hands_over_to_itself_alone(project, journal):
     await generation.aclose()
 
 
+async def test_a_teardown_is_not_cut_short_by_a_cancellation(project, events):
+    project.plugin(PLUGIN)
+    generation = await make()
+    events()
+    closing = asyncio.create_task(generation.aclose())
+    await asyncio.sleep(0)
+    closing.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await closing
+    assert events() == ["disposed", "index down", "table down", "pool down"]
+
+
 REFUSALS = [
     pytest.param("", "1 / 0\n", ["made", "disposed"], id="a constructor"),
     pytest.param("@resource\ndef last(index):\n    1 / 0\n", "", [], id="a resource"),
@@ -228,19 +240,30 @@ async def test_a_cancelled_opening_is_torn_down(project, events):
     assert events() == ["pool up", "table up", "index up", "last", "index down", "table down", "pool down"]
 
 
-async def test_a_process_resource_that_is_edited_is_kept_and_that_is_said_once(
-    project, journal, events, caplog
+EDITS = [
+    pytest.param(
+        PLUGIN.replace("yield journal.Value()", "yield journal.Value() or 1", 1), "", True, id="code"
+    ),
+    pytest.param(PLUGIN, "[plugins.orders]\nurl = 'other'", True, id="settings"),
+    pytest.param("# on another line\n" + PLUGIN, "# none yet", False, id="neither"),
+]
+
+
+@pytest.mark.parametrize(("text", "settings", "told"), EDITS)
+async def test_a_process_resource_that_is_edited_is_kept_and_that_is_said(
+    project, journal, caplog, text, settings, told
 ):
     project.plugin(PLUGIN)
     live = Generations(await make())
-    edited = PLUGIN.replace("yield journal.Value()", "yield journal.Value() or 1", 1)
-    for number in (2, 3):
-        project.plugin(edited + f"# {number}")
-        live.swap(await make(number, live.current))
-    assert len({id(one.pool) for one in journal.made}) == 1
-    assert [record.message for record in caplog.records] == [
+    project.plugin(text)
+    (project.root / "dynconnect.toml").write_text(settings)
+    live.swap(await make(2, live.current))
+    one, two = journal.made
+    assert one.pool is two.pool
+    said = (
         "plugins/orders.py:4: resource pool lives as long as the process: restart to set it up as it is now"
-    ]
+    )
+    assert [record.message for record in caplog.records] == [said] * told
     await live.aclose()
 
 

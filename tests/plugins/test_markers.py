@@ -6,7 +6,7 @@ import importlib
 import pytest
 
 import dynconnect
-from dynconnect.plugins.markers import Mark, interceptor, mark_of, rpc, service
+from dynconnect.plugins.markers import Mark, interceptor, mark_of, resource, rpc, service
 
 
 def test_a_marker_gives_back_its_object_and_says_where_it_stands():
@@ -40,6 +40,27 @@ def test_functions_are_marked_for_one_rpc_or_as_interceptors():
     assert mark_of(handler).target == "a.B/C"
     assert mark_of(logged).kind == "interceptor"
     assert logged(1) == 1
+
+
+def test_resources_are_marked_with_their_scope_with_or_without_a_call():
+    @resource
+    def bare(): ...
+
+    @resource()
+    def called(): ...
+
+    @resource(scope="process")
+    async def scoped():
+        yield
+
+    marks = [mark_of(each) for each in (bare, called, scoped)]
+    assert [(mark.kind, mark.target) for mark in marks] == [
+        ("resource", "generation"),
+        ("resource", "generation"),
+        ("resource", "process"),
+    ]
+    first = test_resources_are_marked_with_their_scope_with_or_without_a_call.__code__.co_firstlineno
+    assert [mark.line - first for mark in marks] == [1, 4, 7]
 
 
 def test_a_wrapper_carries_the_mark_of_what_it_wraps():

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 import httpx
 
-from dynconnect.live.build import build, build_in_thread
+from dynconnect.live.build import build_in_thread
 from dynconnect.live.inputs import Inputs, Watched
 from dynconnect.live.news import News
 from dynconnect.live.reload import Reloader
@@ -58,7 +58,7 @@ async def reloading(
     """A server of *schema* and *plugins* in the working directory, which reloads; `build` may be another."""
     watched = Watched(Inputs(schema, plugins))
     seen = watched.contents()
-    server = Server(build(schema, plugins), show_generation=True)
+    server = Server(await build_in_thread(schema, plugins), show_generation=True)
     options.setdefault("build", lambda number, before: build_in_thread(schema, plugins, number, before))
     reloader = Reloader(server.generations, watched, tell=lambda news: found.tell(news), seen=seen, **options)
     found = Reloading(server, reloader)
@@ -67,4 +67,4 @@ async def reloading(
             async with asyncio.timeout(GUARD):
                 await reloader.watching.wait()
         yield found
-    server.generations.current.close()
+    await server.generations.aclose()
