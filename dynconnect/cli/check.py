@@ -15,8 +15,11 @@ Example:
 @click.command(short_help="Check schemas and plugins without serving.", epilog=EXAMPLE)
 @inputs.schema_argument
 @inputs.plugins_option
+@inputs.protoc_option
 @inputs.traceback_option
-def command(schema: tuple[str, ...], plugins: tuple[str, ...], *, traceback: bool) -> None:
+def command(
+    schema: tuple[str, ...], plugins: tuple[str, ...], *, protoc: str | None, traceback: bool
+) -> None:
     """Load SCHEMA and the plugins as `serve` does, and say what they hold.
 
     Exits with 0, or with 2 after saying everything that is wrong.
@@ -25,4 +28,4 @@ def command(schema: tuple[str, ...], plugins: tuple[str, ...], *, traceback: boo
     from dynconnect.cli import banner
     from dynconnect.live.build import build
 
-    banner.summary(build(schema, plugins))
+    banner.summary(build(schema, plugins, protoc=protoc))

@@ -17,6 +17,7 @@ Example:
 @click.command(short_help="Serve, and reload on every edit.", epilog=EXAMPLE)
 @inputs.schema_argument
 @inputs.plugins_option
+@inputs.protoc_option
 @listen.options
 @inputs.on_breaking_option
 @inputs.traceback_option

@@ -10,6 +10,11 @@ plugins_option = click.option(
     "--plugins", multiple=True, metavar="PATH", help="Plugin file, folder or module; repeatable."
 )
 
+# Whether it is there is not click's to say: a build does, with all else that is wrong.
+protoc_option = click.option(
+    "--protoc", metavar="PROGRAM", help="Compile .proto files by this protoc, not by what is found."
+)
+
 traceback_option = click.option(
     "--traceback", is_flag=True, help="Show the tracebacks of plugins that fail to load."
 )

@@ -62,6 +62,7 @@ def launch(
     read_max_bytes: int,
     engine: str,
     log_level: str,
+    protoc: str | None,
     traceback: bool,
     **listen: Any,  # Any: options of different types, those of Settings
 ) -> None:
@@ -79,7 +80,7 @@ def launch(
 
     settings = Settings(**listen)
     service = Service(
-        Inputs(schema, plugins),
+        Inputs(schema, plugins, protoc),
         cors,
         Limits(read_max_bytes=read_max_bytes),
         drain=None if mode.dev else settings.drain,
@@ -211,7 +212,8 @@ def _load(settings: Settings, service: Service) -> tuple[Endpoint, Generation]:
         except FindingsError as exc:
             findings += exc.findings
         try:
-            generation = build(service.inputs.schema, service.inputs.plugins)
+            inputs = service.inputs
+            generation = build(inputs.schema, inputs.plugins, protoc=inputs.protoc)
         except FindingsError as exc:
             findings += exc.findings
         if findings:

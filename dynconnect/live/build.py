@@ -12,13 +12,18 @@ from dynconnect.plugins.binding import Bound, bind
 from dynconnect.plugins.discovery import Plugins, check_syntax, discover
 from dynconnect.plugins.interceptors import intercepted, interceptors_of
 from dynconnect.rpc.handler import Interceptor, stream_of, unimplemented
-from dynconnect.schema.finding import Finding, FindingsError
+from dynconnect.schema.finding import FindingsError
+from dynconnect.schema.load import load
 from dynconnect.schema.method import Method
 from dynconnect.schema.schema import Schema
-from dynconnect.schema.sources import Source, expand, read
 
 
-def build(schema_patterns: Sequence[str], plugin_paths: Sequence[str] = (), number: int = 1) -> Generation:
+def build(
+    schema_patterns: Sequence[str],
+    plugin_paths: Sequence[str] = (),
+    number: int = 1,
+    protoc: str | None = None,
+) -> Generation:
     """The generation *number* of these files. It blocks, and touches nothing that serves.
 
     Raises:
@@ -26,21 +31,24 @@ def build(schema_patterns: Sequence[str], plugin_paths: Sequence[str] = (), numb
             they may import from it; what can be said without that is said.
     """
     try:
-        schema = read_schema(schema_patterns)
+        schema = read_schema(schema_patterns, protoc)
     except FindingsError as error:
         raise FindingsError((*error.findings, *check_syntax(plugin_paths))) from None
     return assemble(schema, discover(plugin_paths, number, schema), number)
 
 
 async def build_in_thread(
-    schema_patterns: Sequence[str], plugin_paths: Sequence[str] = (), number: int = 1
+    schema_patterns: Sequence[str],
+    plugin_paths: Sequence[str] = (),
+    number: int = 1,
+    protoc: str | None = None,
 ) -> Generation:
     """What `build` returns, made in a thread, so that the event loop goes on.
 
     Raises:
         FindingsError: as `build` does.
     """
-    building = asyncio.ensure_future(asyncio.to_thread(build, schema_patterns, plugin_paths, number))
+    building = asyncio.ensure_future(asyncio.to_thread(build, schema_patterns, plugin_paths, number, protoc))
     try:
         return await asyncio.shield(building)
     except asyncio.CancelledError:
@@ -49,22 +57,13 @@ async def build_in_thread(
         raise
 
 
-def read_schema(patterns: Sequence[str]) -> Schema:
-    """The schema of the descriptor sets that *patterns* name.
+def read_schema(patterns: Sequence[str], protoc: str | None = None) -> Schema:
+    """The schema of the descriptor sets and ``.proto`` files that *patterns* name, compiled by *protoc*.
 
     Raises:
         FindingsError: with every finding of every file.
     """
-    sources: list[Source] = []
-    findings: list[Finding] = []
-    for path in expand(patterns):
-        try:
-            sources.append(read(path))
-        except FindingsError as error:
-            findings += error.findings
-    if findings:
-        raise FindingsError(findings)
-    return Schema(sources)
+    return Schema(load(patterns, protoc))
 
 
 def assemble(schema: Schema, plugins: Plugins, number: int = 1) -> Generation:

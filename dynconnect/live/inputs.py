@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from dynconnect.plugins.locate import PluginError, locate_module
-from dynconnect.schema.finding import FindingsError
-from dynconnect.schema.sources import expand, is_ignored
+from dynconnect.schema import load
+from dynconnect.schema.sources import is_ignored
 
 _LINKS_MAX = 40
 """How many links one path may lead through: what Linux follows."""
@@ -25,12 +25,14 @@ class Inputs:
     """What the command line names.
 
     Attributes:
-        schema: descriptor sets, globs and folders.
+        schema: descriptor sets, .proto files, globs and folders.
         plugins: files, folders and modules.
+        protoc: the compiler of .proto files; None takes what there is.
     """
 
     schema: tuple[str, ...]
     plugins: tuple[str, ...] = ()
+    protoc: str | None = None
 
 
 @dataclass(slots=True)
@@ -56,7 +58,7 @@ class Watched:
 
     def folders(self) -> frozenset[Path]:
         """The folders in which a change may change `contents`, as far as they exist."""
-        roots = [*_schema_roots(self.inputs.schema), *_plugin_roots(self.inputs.plugins)]
+        roots = [*load.roots_of(self.inputs.schema), *_plugin_roots(self.inputs.plugins)]
         found: set[Path] = set()
         for root in roots:
             found.update(_below(root.absolute()))
@@ -65,23 +67,8 @@ class Watched:
         return frozenset(found)
 
     def _files(self) -> set[Path]:
-        files = (*_schema_files(self.inputs.schema), *_plugin_files(self.inputs.plugins), *self.known)
+        files = (*load.files_of(self.inputs.schema), *_plugin_files(self.inputs.plugins), *self.known)
         return {file.absolute() for file in files}
-
-
-def _schema_files(patterns: Iterable[str]) -> Iterator[Path]:
-    for pattern in patterns:
-        try:
-            yield from expand([pattern])
-        except FindingsError:
-            continue
-
-
-def _schema_roots(patterns: Iterable[str]) -> Iterator[Path]:
-    """Files and folders of schemas; of a glob, the last folder before anything in it varies."""
-    for pattern in map(Path, patterns):
-        varies = next((at for at, part in enumerate(pattern.parts) if set("*?[").intersection(part)), None)
-        yield pattern if varies is None or pattern.exists() else Path(*pattern.parts[:varies])
 
 
 def _plugin_roots(paths: Iterable[str]) -> Iterator[Path]:

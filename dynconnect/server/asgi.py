@@ -153,7 +153,7 @@ def _not_found(request: Request) -> Sequence[Event]:
 
 
 def load(schema: Sequence[str], plugins: Sequence[str] = ()) -> Server:
-    """A server of these descriptor sets (files, globs, folders) and plugins (files, folders, modules).
+    """A server of these schemas (sets, .proto files, globs, folders) and plugins (files, folders, modules).
 
     Raises:
         FindingsError: with all that is wrong with them.

@@ -35,7 +35,8 @@ class Service:
         Raises:
             FindingsError: with every finding.
         """
-        return await build_in_thread(self.inputs.schema, self.inputs.plugins, number)
+        inputs = self.inputs
+        return await build_in_thread(inputs.schema, inputs.plugins, number, inputs.protoc)
 
     def server(self, generation: Generation) -> Server:
         """A server that begins with *generation*."""

@@ -39,4 +39,6 @@ def _unpack(text: str) -> Service:
 
 if VARIABLE in os.environ:
     _service = _unpack(os.environ[VARIABLE])
-    app = patient(_service.app(_service.server(build(_service.inputs.schema, _service.inputs.plugins))))
+    _inputs = _service.inputs
+    _generation = build(_inputs.schema, _inputs.plugins, protoc=_inputs.protoc)
+    app = patient(_service.app(_service.server(_generation)))
