@@ -52,13 +52,21 @@ def post(url: str, method: str, body: str) -> httpx.Response:
 
 
 def test_the_handlers_of_the_readme_answer(project):
-    command = block("sh", "dynconnect serve").splitlines()[-1]
+    command = block("sh", "dynconnect serve api.binpb").splitlines()[-1]
     assert command.startswith("dynconnect serve api.binpb --plugins plugins/")
     with program(*shlex.split(command)[1:], "--port", "0", cwd=project) as server:
         found = post(server.url, "Get", '{"id": "1"}')
         assert (found.json(), found.headers["x-cache"]) == ({"order": {"id": "1"}}, "miss")
         missing = post(server.url, "Get", '{"id": "7"}')
         assert (missing.status_code, missing.json()) == (404, {"code": "not_found", "message": "order 7"})
+
+
+def test_sources_are_served_as_the_readme_says(project):
+    (project / "proto").mkdir()
+    (project / "proto" / "shop.proto").write_text(SCHEMA)
+    command = block("sh", "dynconnect serve proto/").splitlines()[-1]
+    with program(*shlex.split(command)[1:], "--port", "0", cwd=project) as server:
+        assert post(server.url, "Get", '{"id": "1"}').json() == {"order": {"id": "1"}}
 
 
 def test_the_check_of_the_readme_passes(project):

@@ -197,9 +197,9 @@ def _sources(protos: Sequence[Proto], files: Sequence[bytes]) -> list[Source]:
     with that of another source, and its services are not for serving.
     """
     origins = {proto.name: proto.origin for proto in protos}
-    sets: dict[str, list[bytes]] = {}
+    sets: dict[str, list[bytes]] = {proto.origin: [] for proto in protos}
     for data in files:
         name = FileDescriptorProto.FromString(data).name
         if name in origins or not (name == _ALL or is_installed(name)):
-            sets.setdefault(origins.get(name, protos[0].origin), []).append(data)
-    return [Source(origin, tuple(files)) for origin, files in sets.items()]
+            sets[origins.get(name, protos[0].origin)].append(data)
+    return [Source(origin, tuple(members)) for origin, members in sets.items()]

@@ -14,13 +14,14 @@ from pathlib import Path
 
 from dynconnect.schema.finding import Finding, nearest
 from dynconnect.schema.imports import is_installed
-from dynconnect.schema.protos import Proto
+from dynconnect.schema.protos import Proto, imports_of, roots_of
 
 _PLACED = re.compile(r"(?P<file>.+?):(?P<line>\d+):(?P<column>\d+): (?P<warning>warning: )?(?P<what>.+)")
 _UNPLACED = re.compile(r"(?P<file>[^:\s]+\.proto): (?P<what>.+)")
 _REMARK = re.compile(r".*\bparser\.cc:\d+\] (?P<what>.+)")
 
 _NO_IMPORT = re.compile(r'Import "(.+)" was not found or had errors\.')
+_NO_IMPORT_OF_BUF = "imported file does not exist"
 _NOT_FOUND = "File not found."
 _UNDEFINED = re.compile(r'"(.+)" is not defined\.|cannot find `(.+)` in this scope')
 _DECLARED = re.compile(r"^\s*(?:message|enum)\s+(\w+)", re.MULTILINE)
@@ -86,14 +87,13 @@ class Reader:
         """What is wrong, without what only follows from it: that an import has errors of its own."""
         found = [said for said in diagnostics if not said.is_warning]
         faulty = {self._name(said.file) for said in found if said.place}
-        missing = {match[1] for said in found if (match := _NO_IMPORT.fullmatch(said.what))}
+        missing = [self._missing_import(said) for said in found]
         findings: list[Finding] = []
-        for said in found:
-            match = _NO_IMPORT.fullmatch(said.what)
-            if (match and match[1] in faulty) or (said.what == _NOT_FOUND and said.file in missing):
+        for said, name in zip(found, missing, strict=True):
+            if name in faulty or (said.what == _NOT_FOUND and said.file in missing):
                 continue
-            what = f"{match[1]} is imported, and there is no such file" if match else said.what
-            findings.append(Finding(self.where(said), what, self._hint(said)))
+            what = said.what if name is None else f"{name} is imported, and there is no such file"
+            findings.append(Finding(self.where(said), what, self._hint(said, name)))
         return list(dict.fromkeys(findings))
 
     def where(self, said: Diagnostic) -> str:
@@ -105,9 +105,21 @@ class Reader:
         proto = self._by_file.get(file)
         return file if proto is None else proto.name
 
-    def _hint(self, said: Diagnostic) -> str:
+    def _missing_import(self, said: Diagnostic) -> str | None:
+        """The import path that *said* is about, if it says that there is no such file."""
         if match := _NO_IMPORT.fullmatch(said.what):
-            return self._other_import(match[1], self._by_file.get(said.file))
+            return match[1]
+        if said.what != _NO_IMPORT_OF_BUF:
+            return None
+        # buf says no more than where the import stands.
+        lines = _text(self._by_file[said.file].absolute).split("\n") if said.file in self._by_file else []
+        number = int(said.place.split(":")[1]) if said.place else 0
+        names = imports_of(lines[number - 1].encode()) if 0 < number <= len(lines) else []
+        return names[0] if names else None
+
+    def _hint(self, said: Diagnostic, missing: str | None) -> str:
+        if missing is not None:
+            return self._other_import(missing, self._by_file.get(said.file))
         if match := _UNDEFINED.fullmatch(said.what):
             return self._other_type((match[1] or match[2]).lstrip("."))
         return ""
@@ -120,8 +132,16 @@ class Reader:
         for folder in importer.root.parents if importer else ():
             if (folder / name).is_file():
                 return f"there is {folder / name}: give {folder} as a schema"
-        near = nearest(name, self._names)
+        near = nearest(name, self._neighbours(name, importer))
         return f"did you mean {near}?" if near else "give the folder that its path begins in as a schema too"
+
+    def _neighbours(self, name: str, importer: Proto | None) -> set[str]:
+        """What *importer* may have meant by *name*: paths that are known, and what lies where it should."""
+        folders = [(root, (root / name).parent) for root in roots_of(self._protos.values())]
+        near = {
+            file.relative_to(root).as_posix() for root, folder in folders for file in folder.glob("*.proto")
+        }
+        return {*self._names, *near} - {importer.name if importer else name}
 
     def _other_type(self, name: str) -> str:
         package, _, last = name.rpartition(".")
@@ -140,13 +160,16 @@ class Reader:
         if self._types is None:
             types: dict[str, str] = {}
             for proto in self._protos.values():
-                try:
-                    text = proto.absolute.read_text(encoding="utf-8", errors="replace")
-                except OSError:
-                    continue
-                types |= dict.fromkeys(_DECLARED.findall(text), proto.name)
+                types |= dict.fromkeys(_DECLARED.findall(_text(proto.absolute)), proto.name)
             self._types = types
         return self._types
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
 
 
 def _without(path: Path, name: str) -> Path:

@@ -77,7 +77,10 @@ def find(patterns: Sequence[str]) -> list[Found]:
     for pattern in patterns:
         try:
             for file in _expand(pattern):
-                found.setdefault(file.path, file)
+                other = found.setdefault(file.path, file)
+                # A folder within a named one, named too, has its own files.
+                if file.in_folder and file.base.is_relative_to(other.base):
+                    found[file.path] = file
         except SchemaError as exc:
             findings += exc.findings
         except OSError as exc:
