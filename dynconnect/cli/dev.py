@@ -35,7 +35,7 @@ def command(
     """Serve SCHEMA as `serve --reload` does, for development.
 
     Every answer names its generation in the header dynconnect-generation, calls that run keep the old
-    generation as long as they like, and in a terminal keys are taken: r reload, l list, q quit.
+    generation as long as they like, and in a terminal keys are taken: r reload, l list, u undo, q quit.
     """
     from dynconnect.cli.launch import Mode, launch
 

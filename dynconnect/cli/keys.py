@@ -11,7 +11,7 @@ from contextlib import contextmanager
 
 import click
 
-WORDS = {"r": "reload", "l": "list", "q": "quit"}
+WORDS = {"r": "reload", "l": "list", "u": "undo", "q": "quit"}
 """What each key does."""
 
 Actions = Mapping[str, Callable[[], object]]

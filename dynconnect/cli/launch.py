@@ -137,6 +137,7 @@ def _serve(service: Service, settings: Settings, engine: Engine, mode: Mode) -> 
             watched,
             build=service.build,
             refuse_breaking=mode.refuse_breaking,
+            undoes=mode.dev,
             tell=partial(_tell, server, mode.stubs),
             seen=seen,
         )
@@ -249,6 +250,7 @@ async def _program(
             actions = {
                 "r": reloader.request,
                 "l": lambda: banner.listing(server.generations.current),
+                "u": reloader.undo,
                 "q": keys.quit_server,
             }
             stack.enter_context(keys.listening(actions))

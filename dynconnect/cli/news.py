@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 import click
 
 from dynconnect.cli import report
-from dynconnect.live.news import Held, Mended, News, NotLoaded, Refused, Stale, Swapped, Unchanged
+from dynconnect.live.news import Held, Mended, News, NotLoaded, Refused, Stale, Swapped, Unchanged, Undone
 
 CHANGES_MAX = 8
 """How many changes are named in the one line of a reload."""
@@ -24,6 +24,8 @@ def show(news: News) -> None:
             click.echo(f"  {'  '.join(filter(None, parts))}", err=True)
             for line in _first(breaking, BREAKING_MAX):
                 click.secho(f"  breaking: {line}", fg="yellow", err=True)
+        case Undone(number, before):
+            _undone(number, before)
         case Refused(serving, findings):
             report.show(findings)
             click.secho(f"✗ still serving gen {serving}", fg="red", err=True)
@@ -40,6 +42,14 @@ def show(news: News) -> None:
         case Stale(serving, finding):
             click.secho(f"! a call was answered by gen {serving}: ", fg="yellow", nl=False, err=True)
             click.echo(f"{finding.where}: {finding.what.partition(chr(10))[0]}", err=True)
+
+
+def _undone(number: int, before: int | None) -> None:
+    if before is None:
+        _dim(f"= gen {number}  serves, and there is none before it to go back to")
+    else:
+        click.secho(f"↶ gen {number}", fg="green", nl=False, err=True)
+        click.echo(f"  is gen {before} once more, until the next edit", err=True)
 
 
 def _listed(changes: tuple[str, ...]) -> str:

@@ -10,7 +10,7 @@ import asyncio
 import hashlib
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -33,7 +33,7 @@ from dynconnect.schema.schema import Schema
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Draft:
-    """A generation that is checked and not yet made. It is opened once, or closed.
+    """A generation that is checked and not yet made. It is opened, or closed.
 
     Attributes:
         resources: in the order in which they are set up.
@@ -102,8 +102,19 @@ class Draft:
             for path, method in self.schema.methods.items()
         }
         return Generation(
-            self.number, self.hash, self.schema, MappingProxyType(routes), interceptors, self.plugins, state
+            self.number,
+            self.hash,
+            self.schema,
+            MappingProxyType(routes),
+            interceptors,
+            self.plugins,
+            state,
+            self._open_again,
         )
+
+    async def _open_again(self, number: int, predecessor: Generation) -> Generation:
+        self.plugins.space.keep()
+        return await replace(self, number=number).open(predecessor)
 
 
 def prepare(

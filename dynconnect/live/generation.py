@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 from dynconnect.live.state import State
 from dynconnect.plugins.discovery import Plugins
 from dynconnect.rpc.handler import Interceptor, Stream
 from dynconnect.schema.method import Method
 from dynconnect.schema.schema import Schema
+
+Remake: TypeAlias = Callable[[int, "Generation"], Awaitable["Generation"]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +42,8 @@ class Generation:
         interceptors: outermost first; they are in the routes already.
         plugins: the modules behind the handlers.
         state: what the plugins have set up.
+        remake: makes a generation of a number that is the same once more and takes over from another; its
+            modules must not have been closed.
     """
 
     number: int
@@ -48,6 +53,7 @@ class Generation:
     interceptors: tuple[Interceptor, ...] = ()
     plugins: Plugins | None = field(default=None, repr=False)
     state: State = field(default_factory=State, repr=False)
+    remake: Remake | None = field(default=None, repr=False)
 
     @property
     def bound_by(self) -> Mapping[str, str]:

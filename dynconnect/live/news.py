@@ -29,6 +29,19 @@ class Swapped:
 
 
 @dataclass(frozen=True, slots=True)
+class Undone:
+    """What served before the last reload serves again, until the next edit.
+
+    Attributes:
+        number: of the generation that does.
+        before: of the one that it is once more; None if there is none, and then nothing has happened.
+    """
+
+    number: int
+    before: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class Refused:
     """The old generation goes on serving.
 
@@ -96,4 +109,4 @@ class Stale:
     finding: Finding
 
 
-News: TypeAlias = Swapped | Refused | Unchanged | Mended | NotLoaded | Held | Stale
+News: TypeAlias = Swapped | Undone | Refused | Unchanged | Mended | NotLoaded | Held | Stale

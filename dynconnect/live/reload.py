@@ -17,7 +17,7 @@ from dynconnect.live.changes import describe
 from dynconnect.live.generation import Generation
 from dynconnect.live.generations import Generations
 from dynconnect.live.inputs import Watched
-from dynconnect.live.news import Held, Mended, News, NotLoaded, Refused, Stale, Swapped, Unchanged
+from dynconnect.live.news import Held, Mended, News, NotLoaded, Refused, Stale, Swapped, Unchanged, Undone
 from dynconnect.live.watch import touched
 from dynconnect.plugins.places import shown
 from dynconnect.schema.breaking import Breaking, Level, breaking
@@ -49,6 +49,7 @@ class Reloader:
         watched: where its files are.
         build: makes the next generation.
         refuse_breaking: refuse what breaks callers, on the wire or in JSON; else it is only told.
+        undoes: keep what the last reload replaced, for `undo`.
         tell: hears all that happens, in this loop; it must not raise.
         seen: the contents of *watched* before the current generation was built.
     """
@@ -60,6 +61,7 @@ class Reloader:
         *,
         build: Build,
         refuse_breaking: bool = False,
+        undoes: bool = False,
         tell: Callable[[News], None],
         seen: Mapping[Path, bytes],
     ) -> None:
@@ -74,7 +76,9 @@ class Reloader:
         """Set once every edit is seen."""
         self._stirred = asyncio.Event()
         self._touched: set[Path] = set()
-        self._requested = self._forced = False
+        self._requested = self._forced = self._undoing = False
+        self._undoes = undoes
+        self._before: Generation | None = None  # what `undo` goes back to; its modules are kept
         self._refused: Refused | None = None
         self._began: float | None = None
         self._turned = self._reminded = float("-inf")
@@ -102,6 +106,11 @@ class Reloader:
         self._requested = True
         self._stir()
 
+    def undo(self) -> None:
+        """Go back soon to what served before the last reload, whatever the files hold."""
+        self._undoing = True
+        self._stir()
+
     async def _watch(self) -> None:
         async for paths in touched(self._watched.folders):
             self.watching.set()
@@ -121,6 +130,9 @@ class Reloader:
     async def _turn(self) -> None:
         """Bring what serves to what there is; without a word if something stirs meanwhile."""
         self._stirred.clear()
+        if self._undoing:
+            self._undoing = False
+            await self._undo()
         self._forced |= self._requested
         self._requested = False
         contents = await asyncio.to_thread(self._watched.contents)
@@ -163,7 +175,8 @@ class Reloader:
     async def _take(self, candidate: Generation) -> None:
         """Swap to *candidate* once there is room, unless something stirs before."""
         current = self._generations.current
-        if candidate.hash == current.hash and not self._forced:
+        # Not by the hashes of generations, which do not count a module until something imports it.
+        if self._seen == self._served and not self._forced:
             self._settle()
             self._tell(Mended(current.number))
             return
@@ -177,9 +190,34 @@ class Reloader:
         began = self._began or self._loop.time()
         edited = self._edited()
         self._adopt(candidate)
-        self._generations.swap(candidate)
+        self._swap(candidate)
         self._settle()
         self._tell(Swapped(candidate.number, edited, changes, broken, self._loop.time() - began))
+
+    def _swap(self, new: Generation) -> None:
+        """Serve *new*, and keep what it replaces, if that may be wanted."""
+        if self._undoes:
+            if self._before is not None:
+                self._before.close()
+            self._before = self._generations.current
+            if self._before.plugins is not None:
+                self._before.plugins.space.keep()
+        self._generations.swap(new)
+
+    async def _undo(self) -> None:
+        """Make what served before once more: its constructors run, and its resources are set up anew."""
+        current, before = self._generations.current, self._before
+        if before is None or before.remake is None:
+            self._tell(Undone(current.number, None))
+            return
+        try:
+            again = await before.remake(current.number + 1, current)
+        except FindingsError as error:
+            self._tell(Refused(current.number, error.findings))
+            return
+        self._swap(again)
+        self._ends()
+        self._tell(Undone(again.number, before.number))
 
     def _adopt(self, generation: Generation) -> None:
         """Count all modules of *generation*, as it read them, wherever they are."""

@@ -50,6 +50,7 @@ class Space:
 
     def __init__(self, generation: int) -> None:
         self.name = _reserve(generation, self)
+        self._keepers = 1
         self.sources: dict[Path, tuple[str, bytes]] = {}
         self.builtins = {**vars(builtins), "__import__": self._import}
         self._folders: dict[Path, str] = {}
@@ -68,8 +69,15 @@ class Space:
             self._packages[top] = self._add(top, folder, _Only(top))
         return self._packages[top]
 
+    def keep(self) -> None:
+        """Let one more `close` pass before the modules go."""
+        self._keepers += 1
+
     def close(self) -> None:
         """Take every module out of `sys.modules`; code that still runs keeps its globals."""
+        self._keepers -= 1
+        if self._keepers > 0:
+            return
         # getLogger(__name__) would keep a logger for each module of each generation.
         for registry in (sys.modules, logging.Logger.manager.loggerDict):
             for name in list(registry):

@@ -186,14 +186,16 @@ def keyboard(project):
 
 def test_keys_reload_list_and_quit(keyboard):
     server, press = keyboard
-    server.line("r reload  l list  q quit")
+    server.line("r reload  l list  u undo  q quit")
     press(b"r")
     server.line(r"↻ gen 2  \d+ ms")
     press(b"l")
     server.line("gen 2")
     server.line(r"Echo +unary +plugins/notes.py")
     press(b"x")
-    server.line("r reload  l list  q quit")
+    server.line("r reload  l list  u undo  q quit")
+    press(b"u")
+    server.line("↶ gen 3  is gen 1 once more, until the next edit")
     press(b"q")
     assert server.finished() == 0
 

@@ -16,7 +16,7 @@ from support.shop import PROTO, make_set
 from dynconnect.live import generations as generations_module
 from dynconnect.live import reload as reload_module
 from dynconnect.live.build import build, build_in_thread
-from dynconnect.live.news import Held, Mended, NotLoaded, Refused, Stale, Swapped, Unchanged
+from dynconnect.live.news import Held, Mended, NotLoaded, Refused, Stale, Swapped, Unchanged, Undone
 from dynconnect.schema.finding import Finding, FindingsError
 
 GET = "shop.v1.Orders/GetOrder"
@@ -172,6 +172,48 @@ async def test_without_watching_an_edit_waits_for_a_request(project):
         live.reloader.request()
         assert (await live.next(Swapped)).edited == ("plugins/orders.py",)
         assert await answer(live) == ("2", "2")
+
+
+async def test_an_edit_can_be_undone_and_the_next_one_counts_again(project):
+    project.plugin("TEXT = '1'", "_helper")
+    late = plugin().replace('return Order(id="1")', "import _helper\n        return Order(id=_helper.TEXT)")
+    project.plugin(late)
+    async with reloading("shop.binpb", undoes=True) as live:
+        project.plugin("TEXT = '2'", "_helper")
+        await live.next(Swapped)
+        assert await answer(live) == ("2", "2")
+        live.reloader.undo()
+        assert await live.next(Undone) == Undone(3, 1)
+        assert await answer(live) == ("1", "3"), "what it imports late is its own too"
+        live.reloader.undo()
+        assert await live.next(Undone) == Undone(4, 2)
+        assert await answer(live) == ("2", "4")
+        project.plugin("TEXT = '5'", "_helper")
+        assert (await live.next(Swapped)).number == 5
+        assert await answer(live) == ("5", "5")
+
+
+async def test_the_first_generation_has_none_before_it(project):
+    async with reloading("shop.binpb", undoes=True, watch=False) as live:
+        live.reloader.undo()
+        assert await live.next(Undone) == Undone(1, None)
+
+
+async def test_what_can_be_undone_is_one_generation_and_no_more(project, monkeypatch):
+    monkeypatch.setattr(generations_module, "COLLECT_AFTER", 0.01)
+    async with reloading("shop.binpb", undoes=True, watch=False) as live:
+        seen = [weakref.ref(live.server.generations.current)]
+        for number in range(2, 12):
+            project.plugin(plugin(str(number)))
+            live.reloader.request()
+            await live.next(Swapped)
+            seen.append(weakref.ref(live.server.generations.current))
+        await asyncio.sleep(0.1)
+        assert [at for at, one in enumerate(seen, 1) if one() is not None] == [10, 11]
+        names = {name.split(".")[0] for name in sys.modules if name.startswith("dynconnect_plugins_g")}
+        kept = {one().plugins.space.name for one in seen[-2:]}
+        assert kept <= names
+        assert not names & {f"dynconnect_plugins_g{number}" for number in range(3, 9)}
 
 
 # --- how files come -----------------------------------------------------------------------------------------
