@@ -82,8 +82,15 @@ def test_the_check_of_the_readme_passes(project):
     assert "5 bound" in checked.text
 
 
+def test_stubs_are_written_as_the_readme_says(project):
+    command = block("sh", "dynconnect stubs").splitlines()[0].partition("#")[0]
+    with program(*shlex.split(command)[1:], cwd=project) as written:
+        assert written.finished() == 0
+    assert "class Order" in (project / "typings/dynconnect_types/shop/v1/__init__.pyi").read_text()
+
+
 def test_an_edit_is_served_as_the_readme_says(project):
-    command = block("sh", "dynconnect dev")
+    command = block("sh", "dynconnect dev api.binpb --plugins")
     with program(*shlex.split(command)[1:], "--port", "0", cwd=project) as server:
         before = post(server.url, "Get", '{"id": "1"}')
         orders = project / "plugins" / "orders.py"
@@ -129,11 +136,14 @@ async def test_a_server_stands_in_front_of_another_application(project, monkeypa
 
 
 def test_the_options_of_the_readme_exist():
-    with program("serve", "--help") as helped:
-        assert helped.finished() == 0
+    known = ""
+    for command in ("serve", "dev"):
+        with program(command, "--help") as helped:
+            assert helped.finished() == 0
+        known += helped.text
     described = set(re.findall(r"`(--[a-z0-9-]+)", TEXT))
     assert described
-    assert [option for option in described if option not in helped.text] == []
+    assert [option for option in described if option not in known] == []
 
 
 def test_the_make_targets_of_the_readme_exist():

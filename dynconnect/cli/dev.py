@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import click
@@ -20,12 +21,14 @@ Example:
 @inputs.config_option
 @listen.options
 @inputs.on_breaking_option
+@click.option("--stubs", **listen.FILE, help="Keep the files of `stubs` in this folder.")
 @inputs.traceback_option
 def command(
     schema: tuple[str, ...],
     plugins: tuple[str, ...],
     *,
     on_breaking: str,
+    stubs: Path | None,
     **options: Any,  # Any: options of different types, those of `launch`
 ) -> None:
     """Serve SCHEMA as `serve --reload` does, for development.
@@ -35,4 +38,5 @@ def command(
     """
     from dynconnect.cli.launch import Mode, launch
 
-    launch(schema, plugins, Mode(watch=True, dev=True, refuse_breaking=on_breaking == "refuse"), **options)
+    mode = Mode(watch=True, dev=True, refuse_breaking=on_breaking == "refuse", stubs=stubs)
+    launch(schema, plugins, mode, **options)

@@ -14,17 +14,20 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from dynconnect.cli import logs, news, report
+from dynconnect.live.news import News, Swapped
 from dynconnect.schema.finding import Finding, FindingsError
 from dynconnect.server.engines import table
 
 if TYPE_CHECKING:
     from dynconnect.live.build import Draft
     from dynconnect.live.reload import Reloader
+    from dynconnect.schema.schema import Schema
     from dynconnect.server.asgi import Server
     from dynconnect.server.asgi_call import App
     from dynconnect.server.engines.endpoint import Endpoint
@@ -45,12 +48,14 @@ class Mode:
             as long as its calls, and the terminal takes keys.
         workers: how many processes serve; 1 is this one.
         refuse_breaking: keep the old generation if an edit breaks its callers.
+        stubs: the folder in which type stubs are kept at what is served; None keeps none.
     """
 
     watch: bool
     dev: bool = False
     workers: int = 1
     refuse_breaking: bool = False
+    stubs: Path | None = None
 
 
 def launch(
@@ -131,7 +136,7 @@ def _serve(service: Service, settings: Settings, engine: Engine, mode: Mode) -> 
             watched,
             build=service.build,
             refuse_breaking=mode.refuse_breaking,
-            tell=news.show,
+            tell=partial(_tell, server, mode.stubs),
             seen=seen,
         )
 
@@ -233,6 +238,8 @@ async def _program(
 
     server = service.server(await draft.open())
     reloader = reloading(server)
+    if mode.stubs is not None:
+        await asyncio.to_thread(_write_stubs, server.generations.current.schema, mode.stubs)
     async with AsyncExitStack() as stack:
         stack.push_async_callback(server.generations.aclose)
         await stack.enter_async_context(reloader.running(watch=mode.watch))
@@ -245,6 +252,25 @@ async def _program(
             }
             stack.enter_context(keys.listening(actions))
         yield service.app(server)
+
+
+def _tell(server: Server, stubs: Path | None, told: News) -> None:
+    """Show what is *told*, and keep *stubs* at what is served."""
+    news.show(told)
+    if isinstance(told, Swapped) and stubs is not None:
+        schema = server.generations.current.schema
+        asyncio.get_running_loop().run_in_executor(None, _write_stubs, schema, stubs)
+
+
+def _write_stubs(schema: Schema, folder: Path) -> None:
+    """Write stubs, or say why not: that is no reason not to serve."""
+    from dynconnect.plugins.stub_files import write_stubs
+    from dynconnect.plugins.stubs import stubs
+
+    try:
+        write_stubs(stubs(schema), folder)
+    except (FindingsError, OSError) as exc:
+        log.error("no stubs are written: %s", exc)
 
 
 @contextmanager

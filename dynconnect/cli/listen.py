@@ -35,7 +35,7 @@ def _check_origins(_ctx: click.Context, _option: click.Parameter, value: tuple[s
 
 
 # Whether a file exists is not click's to say: `tls` does, for all of them at once.
-_FILE: dict[str, Any] = {"type": click.Path(path_type=Path), "metavar": "FILE"}  # Any: click's own
+FILE: dict[str, Any] = {"type": click.Path(path_type=Path), "metavar": "FILE"}  # Any: click's own
 _PORT: dict[str, Any] = {
     "type": _port,
     "metavar": "PORT",
@@ -54,9 +54,9 @@ _OPTIONS = (
         help="Listen here (127.0.0.1); 0.0.0.0 is every network.",
     ),
     click.option("--port", **_PORT, help="Port (8080); 0 takes a free one."),
-    click.option("--tls-cert", **_FILE, help="Serve with TLS: the certificate chain, in PEM."),
-    click.option("--tls-key", **_FILE, help="Its private key, if that is in another file."),
-    click.option("--tls-client-ca", **_FILE, help="Accept only clients with certificates of these."),
+    click.option("--tls-cert", **FILE, help="Serve with TLS: the certificate chain, in PEM."),
+    click.option("--tls-key", **FILE, help="Its private key, if that is in another file."),
+    click.option("--tls-client-ca", **FILE, help="Accept only clients with certificates of these."),
     click.option(
         "--cors",
         multiple=True,

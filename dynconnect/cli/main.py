@@ -13,7 +13,7 @@ import click
 from dynconnect.cli import report
 from dynconnect.schema.finding import FindingsError
 
-COMMANDS = ("check", "dev", "serve")
+COMMANDS = ("check", "dev", "serve", "stubs")
 
 EXAMPLE = """\b
 Example:

@@ -23,7 +23,7 @@ from google.protobuf.descriptor import (
 from google.protobuf.descriptor_pb2 import DescriptorProto, EnumDescriptorProto, MethodOptions
 
 from dynconnect.schema.schema import Schema
-from dynconnect.schema.spelling import Element, oneof_of, place_of, type_of
+from dynconnect.schema.spelling import Element, map_entry, oneof_of, place_of, type_of
 
 F = FieldDescriptor
 
@@ -270,15 +270,11 @@ def _type_level(old: FieldDescriptor, new: FieldDescriptor) -> Level | None:
     """Whom the type of *new* breaks; None if it is that of *old*, messages and enums by whatever name."""
     if old.is_repeated != new.is_repeated or _WIRE[old.type] != _WIRE[new.type]:
         return Level.WIRE
-    if _JSON[old.type] != _JSON[new.type] or _is_map(old) != _is_map(new):
+    if _JSON[old.type] != _JSON[new.type] or (map_entry(old) is None) != (map_entry(new) is None):
         return Level.JSON
     named = [field.message_type or field.enum_type for field in (old, new)]
     differ = old.type != new.type or (named[0] and named[0].full_name) != (named[1] and named[1].full_name)
     return Level.SOURCE if differ else None
-
-
-def _is_map(field: FieldDescriptor) -> bool:
-    return field.message_type is not None and bool(field.message_type.GetOptions().map_entry)
 
 
 def _service(schema: Schema, name: str) -> ServiceDescriptor | None:

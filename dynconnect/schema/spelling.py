@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+
 from google.protobuf.descriptor import (
     Descriptor,
     EnumDescriptor,
     EnumValueDescriptor,
     FieldDescriptor,
+    FileDescriptor,
     MethodDescriptor,
     ServiceDescriptor,
 )
@@ -18,9 +21,9 @@ from google.protobuf.descriptor_pb2 import (
     ServiceDescriptorProto,
 )
 
-Element = (
-    Descriptor | FieldDescriptor | EnumDescriptor | EnumValueDescriptor | ServiceDescriptor | MethodDescriptor
-)
+Named = Descriptor | FieldDescriptor | EnumDescriptor | ServiceDescriptor | MethodDescriptor
+"""What has a full name of its own: protobuf puts enum values beside their enum, people into it."""
+Element = Named | EnumValueDescriptor
 
 _SCALARS = {
     int(number): name.removeprefix("TYPE_").lower() for name, number in FieldDescriptorProto.Type.items()
@@ -29,13 +32,19 @@ _SCALARS = {
 
 def type_of(field: FieldDescriptor) -> str:
     """The type of *field*: ``string``, ``repeated Order``, ``map<string, Order>``; names have no package."""
-    entry = field.message_type
-    if entry is not None and entry.GetOptions().map_entry:
-        key, value = entry.fields_by_name["key"], entry.fields_by_name["value"]
-        return f"map<{type_of(key)}, {type_of(value)}>"
+    if (entry := map_entry(field)) is not None:
+        return f"map<{', '.join(map(type_of, entry))}>"
     named = field.message_type or field.enum_type
     name = _SCALARS[field.type] if named is None else named.name
     return f"repeated {name}" if field.is_repeated else f"required {name}" if field.is_required else name
+
+
+def map_entry(field: FieldDescriptor) -> tuple[FieldDescriptor, FieldDescriptor] | None:
+    """Key and value of *field* if it is a map, which on the wire is a repeated message of the two."""
+    entry = field.message_type
+    if entry is None or not entry.GetOptions().map_entry:
+        return None
+    return entry.fields_by_name["key"], entry.fields_by_name["value"]
 
 
 def oneof_of(field: FieldDescriptor) -> str | None:
@@ -45,6 +54,35 @@ def oneof_of(field: FieldDescriptor) -> str | None:
         return None
     name: str = oneof.name
     return name
+
+
+def comments_of(file: FileDescriptor, data: bytes) -> Mapping[str, str]:
+    """The comment before each element of *file*, by full name; *data* is its FileDescriptorProto."""
+    proto = FileDescriptorProto.FromString(data)
+    texts = {
+        tuple(location.path): location.leading_comments
+        for location in proto.source_code_info.location
+        if location.leading_comments
+    }
+    if not texts:
+        return {}
+    found = ((element.full_name, texts.get(tuple(_path(element)))) for element in _elements(file))
+    return {name: text for name, text in found if text}
+
+
+def _elements(file: FileDescriptor) -> Iterator[Named]:
+    """Messages, fields, enums, services and methods of *file*."""
+    waiting: list[Descriptor] = list(file.message_types_by_name.values())
+    yield from file.enum_types_by_name.values()
+    for service in file.services_by_name.values():
+        yield service
+        yield from service.methods
+    while waiting:
+        message = waiting.pop()
+        yield message
+        yield from message.fields
+        yield from message.enum_types
+        waiting += message.nested_types
 
 
 def place_of(element: Element, file: bytes) -> str:

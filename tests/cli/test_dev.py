@@ -12,6 +12,8 @@ from contextlib import contextmanager
 import grpc
 import httpx
 import pytest
+from support.project import PROTO
+from support.protoc import compile_set
 from support.serving import program
 
 DEV = ("dev", "api.binpb", "--plugins", "plugins", "--port", 0)
@@ -138,6 +140,21 @@ def test_a_stream_runs_through_reloads_on_its_own_generation(project):
         other.put(text("c"))
         assert next(call("Chat", other)) == text("3")
         other.put(None)
+
+
+def test_stubs_are_kept_at_what_is_served(project):
+    stub = project / "typings" / "dynconnect_types" / "notes" / "v1" / "__init__.pyi"
+    with program(*DEV, "--stubs", "typings", cwd=project) as server:
+        assert server.url
+        assert "star_count" in stub.read_text()
+        data = compile_set(
+            {"notes/v1/notes.proto": PROTO.replace("star_count = 2;", "star_count = 2; bool new = 3;")}
+        )
+        (project / "api.binpb").write_bytes(data)
+        server.line(r"\+ Note\.new \(3, bool\)")
+        server.signal()
+        assert server.finished() == 0
+    assert "new: _builtins.bool" in stub.read_text()
 
 
 # --- keys ---------------------------------------------------------------------------------------------------

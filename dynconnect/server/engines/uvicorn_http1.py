@@ -10,13 +10,14 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 import httptools
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
+from dynconnect.server.engines.head_writer import HeadTransport
 from dynconnect.server.engines.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -62,7 +63,7 @@ class Http1(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn's
         """Waits for the first request."""
-        super().connection_made(transport)
+        super().connection_made(cast("asyncio.Transport", HeadTransport(transport)))
         self._rest()
 
     def connection_lost(self, exc: Exception | None) -> None:

@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import asyncio
+from types import SimpleNamespace
 
 import pytest
 from support.clock import settle
 from support.serving import client, serving
 
-from dynconnect.server.engines.head_writer import HeadWriter
+from dynconnect.server.engines import uvicorn_http1
+from dynconnect.server.engines.head_writer import HeadTransport, HeadWriter
 
 
 class Below:
@@ -106,15 +108,53 @@ async def hello(scope, receive, send):
     await send({"type": "http.response.body", "body": b"hello"})
 
 
-async def test_an_answer_of_hypercorn_is_one_write(monkeypatch):
-    written = []
-    write = asyncio.StreamWriter.write
-    monkeypatch.setattr(
-        asyncio.StreamWriter, "write", lambda self, data: (written.append(bytes(data)), write(self, data))
-    )
-    async with serving(hello) as url, client(url) as http:
+async def answers_of(engine):
+    async with serving(hello, engine=engine) as url, client(url) as http:
         for _ in range(3):
             assert (await http.get("/")).text == "hello"
+
+
+def check(written):
     written = [data for data in written if data]  # hypercorn ends a body by writing nothing
     assert len(written) == 3
     assert all(data.startswith(b"HTTP/1.1 200") and data.endswith(b"\r\n\r\nhello") for data in written)
+
+
+async def test_an_answer_of_hypercorn_is_one_write(monkeypatch):
+    written, write = [], asyncio.StreamWriter.write
+    monkeypatch.setattr(
+        asyncio.StreamWriter, "write", lambda self, data: (written.append(bytes(data)), write(self, data))
+    )
+    await answers_of("hypercorn")
+    check(written)
+
+
+async def test_an_answer_of_uvicorn_is_one_write(monkeypatch):
+    written, made = [], uvicorn_http1.HeadTransport
+
+    class Recording:
+        def __init__(self, transport):
+            self._transport = transport
+
+        def write(self, data):
+            written.append(bytes(data))
+            self._transport.write(data)
+
+        def __getattr__(self, name):
+            return getattr(self._transport, name)
+
+    monkeypatch.setattr(uvicorn_http1, "HeadTransport", lambda transport: made(Recording(transport)))
+    await answers_of("uvicorn")
+    check(written)
+
+
+@pytest.mark.parametrize("end", ["close", "set_protocol"])
+async def test_the_end_of_a_transport_comes_after_its_head(end):
+    done = []
+    below = SimpleNamespace(write=done.append, is_closing=None, pause_reading=None, resume_reading=None)
+    below.get_extra_info, below.close, below.set_protocol = None, lambda: done.append("end"), done.append
+    transport = HeadTransport(below)
+    transport.write(HEAD)
+    transport.close() if end == "close" else transport.set_protocol("end")
+    await settle()
+    assert done == [HEAD, "end"]
