@@ -55,7 +55,7 @@ def post(url: str, method: str, body: str, service: str = "Orders") -> httpx.Res
 
 
 def test_the_handlers_of_the_readme_answer(project):
-    command = block("sh", "dynconnect serve").splitlines()[-1]
+    command = block("sh", "dynconnect serve api.binpb").splitlines()[-1]
     assert command.startswith("dynconnect serve api.binpb --plugins plugins/")
     with program(*shlex.split(command)[1:], "--port", "0", cwd=project) as server:
         found = post(server.url, "Get", '{"id": "1"}')
@@ -73,6 +73,14 @@ def test_the_resource_of_the_readme_is_there_and_its_data_is_handed_over(project
         server.line("gen 2")
         after = post(server.url, "Count", "{}", "Stock")
     assert [answer.json() for answer in (before, after)] == [{"count": 1}, {"count": 12}]
+
+
+def test_sources_are_served_as_the_readme_says(project):
+    (project / "proto").mkdir()
+    (project / "proto" / "shop.proto").write_text(SCHEMA)
+    command = block("sh", "dynconnect serve proto/").splitlines()[-1]
+    with program(*shlex.split(command)[1:], "--port", "0", cwd=project) as server:
+        assert post(server.url, "Get", '{"id": "1"}').json() == {"order": {"id": "1"}}
 
 
 def test_the_check_of_the_readme_passes(project):

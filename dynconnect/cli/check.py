@@ -16,9 +16,15 @@ Example:
 @inputs.schema_argument
 @inputs.plugins_option
 @inputs.config_option
+@inputs.protoc_option
 @inputs.traceback_option
 def command(
-    schema: tuple[str, ...], plugins: tuple[str, ...], *, config: str | None, traceback: bool
+    schema: tuple[str, ...],
+    plugins: tuple[str, ...],
+    *,
+    config: str | None,
+    protoc: str | None,
+    traceback: bool,
 ) -> None:
     """Load SCHEMA and the plugins as `serve` does, and say what they hold.
 
@@ -29,4 +35,4 @@ def command(
     from dynconnect.cli import banner
     from dynconnect.live.build import prepare
 
-    banner.summary(prepare(schema, plugins, config=config))
+    banner.summary(prepare(schema, plugins, config=config, protoc=protoc))

@@ -19,6 +19,7 @@ Example:
 @inputs.schema_argument
 @inputs.plugins_option
 @inputs.config_option
+@inputs.protoc_option
 @listen.options
 @inputs.on_breaking_option
 @click.option("--stubs", **listen.FILE, help="Keep the files of `stubs` in this folder.")

@@ -11,6 +11,8 @@ plugins_option = click.option(
 )
 
 config_option = click.option("--config", metavar="FILE", help="Settings of plugins (dynconnect.toml).")
+# Whether it is there is not click's to say: a build does, with all else that is wrong.
+protoc_option = click.option("--protoc", metavar="PROGRAM", help="Compile .proto files by this protoc.")
 
 traceback_option = click.option(
     "--traceback", is_flag=True, help="Show the tracebacks of plugins that fail to load."

@@ -68,6 +68,7 @@ def launch(
     read_max_bytes: int,
     engine: str,
     log_level: str,
+    protoc: str | None,
     traceback: bool,
     **listen: Any,  # Any: options of different types, those of Settings
 ) -> None:
@@ -85,7 +86,7 @@ def launch(
 
     settings = Settings(**listen)
     service = Service(
-        Inputs(schema, plugins, config),
+        Inputs(schema, plugins, config, protoc),
         cors,
         Limits(read_max_bytes=read_max_bytes),
         drain=None if mode.dev else settings.drain,

@@ -18,6 +18,7 @@ Example:
 @inputs.schema_argument
 @inputs.plugins_option
 @inputs.config_option
+@inputs.protoc_option
 @listen.options
 @click.option(
     "--workers",
@@ -40,7 +41,7 @@ def command(
 ) -> None:
     """Serve SCHEMA over Connect, gRPC and gRPC-Web.
 
-    SCHEMA is a descriptor set or buf image, or a glob or folder of them.
+    SCHEMA is a descriptor set, buf image or .proto file, or a glob or folder of them.
     """
     from dynconnect.cli.launch import Mode, launch
 

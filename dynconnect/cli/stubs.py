@@ -16,8 +16,9 @@ Example:
 
 @click.command(short_help="Write .pyi files for editors and type checkers.", epilog=EXAMPLE)
 @inputs.schema_argument
+@inputs.protoc_option
 @click.option("-o", "--output", default="typings", metavar="FOLDER", help="Where they are written (typings).")
-def command(schema: tuple[str, ...], *, output: str) -> None:
+def command(schema: tuple[str, ...], *, protoc: str | None, output: str) -> None:
     """Write stubs of the messages, enums and services of SCHEMA.
 
     Point mypy at the folder by mypy_path; pyright looks into typings by itself.
@@ -26,5 +27,5 @@ def command(schema: tuple[str, ...], *, output: str) -> None:
     from dynconnect.plugins.stub_files import write_stubs
     from dynconnect.plugins.stubs import stubs
 
-    for path in write_stubs(stubs(read_schema(schema)), Path(output)):
+    for path in write_stubs(stubs(read_schema(schema, protoc)), Path(output)):
         click.echo(path if path.exists() else f"{path} (removed)")

@@ -26,9 +26,9 @@ from dynconnect.plugins.resources import GIVEN, Resource, resources_of
 from dynconnect.plugins.settings import PluginSettings, read_settings
 from dynconnect.rpc.handler import Interceptor, stream_of, unimplemented
 from dynconnect.schema.finding import Finding, FindingsError
+from dynconnect.schema.load import load
 from dynconnect.schema.method import Method
 from dynconnect.schema.schema import Schema
-from dynconnect.schema.sources import Source, expand, read
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -114,10 +114,12 @@ def prepare(
     plugin_paths: Sequence[str] = (),
     number: int = 1,
     config: str | None = None,
+    protoc: str | None = None,
 ) -> Draft:
     """The draft *number* of these files. It blocks, and touches nothing that serves.
 
-    *config* is the file of the plugins' settings; without one it is that of the working directory.
+    *config* is the file of the plugins' settings; without one it is that of the working directory. *protoc*
+    compiles .proto files; without one it is whichever is found.
 
     Raises:
         FindingsError: with every finding. If the schema is at fault, plugins are not executed, as
@@ -125,7 +127,7 @@ def prepare(
     """
     settings = read_settings(config, os.environ)
     try:
-        schema = read_schema(schema_patterns)
+        schema = read_schema(schema_patterns, protoc)
     except FindingsError as error:
         raise FindingsError((*error.findings, *check_syntax(plugin_paths), *settings.findings)) from None
     return draft(schema, discover(plugin_paths, number, schema), number, settings)
@@ -177,32 +179,24 @@ async def build_in_thread(
     number: int = 1,
     predecessor: Generation | None = None,
     config: str | None = None,
+    protoc: str | None = None,
 ) -> Generation:
     """The generation *number* of these files, drafted in a thread, so that the event loop goes on.
 
     Raises:
         FindingsError: with every finding, as `prepare` and `Draft.open` do.
     """
-    prepared = await _in_thread(lambda: prepare(schema_patterns, plugin_paths, number, config))
+    prepared = await _in_thread(lambda: prepare(schema_patterns, plugin_paths, number, config, protoc))
     return await prepared.open(predecessor)
 
 
-def read_schema(patterns: Sequence[str]) -> Schema:
-    """The schema of the descriptor sets that *patterns* name.
+def read_schema(patterns: Sequence[str], protoc: str | None = None) -> Schema:
+    """The schema of the descriptor sets and ``.proto`` files that *patterns* name, compiled by *protoc*.
 
     Raises:
         FindingsError: with every finding of every file.
     """
-    sources: list[Source] = []
-    findings: list[Finding] = []
-    for path in expand(patterns):
-        try:
-            sources.append(read(path))
-        except FindingsError as error:
-            findings += error.findings
-    if findings:
-        raise FindingsError(findings)
-    return Schema(sources)
+    return Schema(load(patterns, protoc))
 
 
 def _plugin(module: str) -> str:

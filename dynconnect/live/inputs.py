@@ -14,8 +14,8 @@ from pathlib import Path
 
 from dynconnect.plugins.locate import PluginError, locate_module
 from dynconnect.plugins.settings import FILE
-from dynconnect.schema.finding import FindingsError
-from dynconnect.schema.sources import expand, is_ignored
+from dynconnect.schema import load
+from dynconnect.schema.sources import is_ignored
 
 _LINKS_MAX = 40
 """How many links one path may lead through: what Linux follows."""
@@ -26,14 +26,16 @@ class Inputs:
     """What the command line names.
 
     Attributes:
-        schema: descriptor sets, globs and folders.
+        schema: descriptor sets, .proto files, globs and folders.
         plugins: files, folders and modules.
         config: the file of the plugins' settings; None is that of the working directory, if it is there.
+        protoc: the compiler of .proto files; None takes what there is.
     """
 
     schema: tuple[str, ...]
     plugins: tuple[str, ...] = ()
     config: str | None = None
+    protoc: str | None = None
 
 
 @dataclass(slots=True)
@@ -59,7 +61,7 @@ class Watched:
 
     def folders(self) -> frozenset[Path]:
         """The folders in which a change may change `contents`, as far as they exist."""
-        roots = [*_schema_roots(self.inputs.schema), *_plugin_roots(self.inputs.plugins)]
+        roots = [*load.roots_of(self.inputs.schema), *_plugin_roots(self.inputs.plugins)]
         found: set[Path] = set()
         for root in roots:
             found.update(_below(root.absolute()))
@@ -69,23 +71,9 @@ class Watched:
 
     def _files(self) -> set[Path]:
         config = Path(self.inputs.config or FILE)
-        files = (*_schema_files(self.inputs.schema), *_plugin_files(self.inputs.plugins), config, *self.known)
+        schema, plugins = load.files_of(self.inputs.schema), _plugin_files(self.inputs.plugins)
+        files = (*schema, *plugins, config, *self.known)
         return {file.absolute() for file in files}
-
-
-def _schema_files(patterns: Iterable[str]) -> Iterator[Path]:
-    for pattern in patterns:
-        try:
-            yield from expand([pattern])
-        except FindingsError:
-            continue
-
-
-def _schema_roots(patterns: Iterable[str]) -> Iterator[Path]:
-    """Files and folders of schemas; of a glob, the last folder before anything in it varies."""
-    for pattern in map(Path, patterns):
-        varies = next((at for at, part in enumerate(pattern.parts) if set("*?[").intersection(part)), None)
-        yield pattern if varies is None or pattern.exists() else Path(*pattern.parts[:varies])
 
 
 def _plugin_roots(paths: Iterable[str]) -> Iterator[Path]:

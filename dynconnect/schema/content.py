@@ -36,7 +36,7 @@ _TEXTS = [
     (
         rb"\s*(//|/\*|(syntax|edition)\s*=|(package|import|option|message|service|enum)\s)",
         "is .proto source, not a descriptor set",
-        COMPILE,
+        f"let its name end in .proto, or {COMPILE}",
     ),
     (b"", "is text, not a descriptor set", COMPILE),
 ]

@@ -12,7 +12,7 @@ class Finding:
     """One thing that is wrong, for the person who can mend it.
 
     Attributes:
-        where: a path, ``path:line`` or an import path such as ``shop/v1/shop.proto``.
+        where: a path, ``path:line``, ``path:line:column`` or an import path such as ``shop/v1/shop.proto``.
         what: what is wrong there.
         hint: what to do next, where that is known.
     """
@@ -39,7 +39,7 @@ class FindingsError(Exception):
 
 
 class SchemaError(FindingsError):
-    """The descriptor sets cannot be read, or do not make one schema."""
+    """The sources cannot be read or compiled, or do not make one schema."""
 
 
 def nearest(name: str, candidates: Iterable[str]) -> str | None:

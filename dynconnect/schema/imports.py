@@ -18,10 +18,10 @@ from dynconnect.schema.finding import Finding
 DESCRIPTOR = "google/protobuf/descriptor.proto"
 """Always completed: it declares the classes in which custom options are read."""
 
-# The folders of protobuf and of googleapis-common-protos; no other module is imported on a file's word.
-_INSTALLED = re.compile(
-    r"(google/(?:api|cloud|gapic|logging|longrunning|protobuf|rpc|type)/\w+(?:/\w+)*)\.proto"
-)
+FOLDERS = ("api", "cloud", "gapic", "logging", "longrunning", "protobuf", "rpc", "type")
+"""In ``google/``, of protobuf and googleapis-common-protos: no other module is imported on a file's word."""
+
+_INSTALLED = re.compile(rf"(google/(?:{'|'.join(FOLDERS)})/\w+(?:/\w+)*)\.proto")
 # Its usual module pulls in grpc, 170 ms and 18 MiB.
 _MODULES = {"google/longrunning/operations.proto": "google.longrunning.operations_proto_pb2"}
 
@@ -40,6 +40,11 @@ def complete(files: dict[str, File], findings: list[Finding]) -> None:
             files[path] = found
             wanted += found.proto.dependency
     findings += _missing(files)
+
+
+def is_installed(path: str) -> bool:
+    """Whether *path* belongs to protobuf or googleapis-common-protos, and they have it."""
+    return installed(path) is not None
 
 
 def installed(path: str) -> File | None:

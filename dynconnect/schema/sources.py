@@ -1,7 +1,7 @@
-"""Sources: where descriptor sets come from. Files, globs and folders; plain or gzip.
+"""Sources: where schemas come from. Files, globs and folders of descriptor sets and ``.proto`` files.
 
-What a file is, its content says and not its name: build systems spell these sets ``.binpb``, ``.pb``,
-``.desc``, ``.protoset`` and in other ways.
+Whether a file is a set, its content says and not its name: build systems spell them ``.binpb``, ``.pb``,
+``.desc``, ``.protoset`` and in other ways. But what is named ``.proto`` is source.
 """
 
 from __future__ import annotations
@@ -14,11 +14,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from dynconnect.schema.content import AGAIN, COMPILE, HEAD_BYTES, NotASetError, files_of, is_head
+from dynconnect.schema.content import AGAIN, HEAD_BYTES, NotASetError, files_of, is_head
 from dynconnect.schema.finding import Finding, SchemaError, nearest
 
 SOURCE_MAX_BYTES = 256 * 1024 * 1024
 """The largest set read, after decompression: well above all of googleapis, and no gzip bomb fills memory."""
+
+PROTO = ".proto"
+"""How the name of a source ends that is to be compiled."""
 
 _GZIP = b"\x1f\x8b"
 _SUFFIXES = frozenset({".binpb", ".bin", ".pb", ".desc", ".protoset", ".fds"})
@@ -27,7 +30,7 @@ _TEMPORARY = (".tmp", ".swp", ".swx", ".bak", "~", "___jb_tmp___", "___jb_old___
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """One descriptor set that was read.
+    """One descriptor set that was read, or compiled.
 
     Attributes:
         path: where it was read, for messages.
@@ -38,19 +41,46 @@ class Source:
     files: tuple[bytes, ...]
 
 
-def expand(patterns: Sequence[str]) -> list[Path]:
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A file that a pattern names.
+
+    Attributes:
+        path: as its user would write it.
+        pattern: what named it.
+        base: the folder that was named; of a glob the last before anything varies, of a file its own.
+        in_folder: whether a folder was named, and not the file.
+    """
+
+    path: Path
+    pattern: str
+    base: Path
+    in_folder: bool = False
+
+    @property
+    def is_proto(self) -> bool:
+        """Whether it is ``.proto`` source."""
+        return self.path.suffix == PROTO
+
+
+def find(patterns: Sequence[str]) -> list[Found]:
     """The files that *patterns* name: files, globs and folders; each once, in a fixed order.
 
-    Of a folder and the folders in it these are the descriptor sets, and what is named like one.
+    Of a folder and the folders in it these are the ``.proto`` files, the descriptor sets, and what is
+    named like one.
 
     Raises:
         SchemaError: with a finding for each pattern that matches nothing.
     """
-    paths: list[Path] = []
+    found: dict[Path, Found] = {}
     findings: list[Finding] = []
     for pattern in patterns:
         try:
-            paths += _expand(pattern)
+            for file in _expand(pattern):
+                other = found.setdefault(file.path, file)
+                # A folder within a named one, named too, has its own files.
+                if file.in_folder and file.base.is_relative_to(other.base):
+                    found[file.path] = file
         except SchemaError as exc:
             findings += exc.findings
         except OSError as exc:
@@ -59,7 +89,13 @@ def expand(patterns: Sequence[str]) -> list[Path]:
             findings.append(Finding(pattern, f"is no pattern: {exc}"))
     if findings:
         raise SchemaError(findings)
-    return list(dict.fromkeys(paths))
+    return list(found.values())
+
+
+def base_of(pattern: Path) -> Path:
+    """The last folder of the glob *pattern* before anything varies; *pattern* if nothing does."""
+    varies = next((at for at, part in enumerate(pattern.parts) if set("*?[").intersection(part)), None)
+    return pattern if varies is None or pattern.exists() else Path(*pattern.parts[:varies])
 
 
 def is_ignored(name: str) -> bool:
@@ -67,18 +103,24 @@ def is_ignored(name: str) -> bool:
     return name.startswith((".", "#")) or name.endswith(_TEMPORARY)
 
 
-def _expand(pattern: str) -> list[Path]:
+def _expand(pattern: str) -> list[Found]:
     path = Path(pattern)
     if path.is_dir():
-        return _sets_below(path)
+        return [Found(file, pattern, path, in_folder=True) for file in _files_in(path)]
     if path.exists():
-        return [path]
+        return [Found(path, pattern, path.parent)]
     is_glob = any(character in pattern for character in "*?[")
     matches = _glob(path) if is_glob else []
     if not matches:
         what = "matches no file" if is_glob else "no such file or folder"
         raise SchemaError([Finding(pattern, what, _other_name(path))])
-    return [file for match in matches for file in (_sets_below(match) if match.is_dir() else [match])]
+    found: list[Found] = []
+    for match in matches:
+        if match.is_dir():
+            found += (Found(file, str(match), match, in_folder=True) for file in _files_in(match))
+        else:
+            found.append(Found(match, pattern, base_of(path)))
+    return found
 
 
 def _glob(pattern: Path) -> list[Path]:
@@ -97,18 +139,13 @@ def _other_name(path: Path) -> str:
     return f"did you mean {path.parent / near}?" if near else ""
 
 
-def _sets_below(folder: Path) -> list[Path]:
-    """The files below *folder* that are sets or should be; SchemaError if there are none."""
-    sets: list[Path] = []
-    hint = "give a descriptor set, or a folder that has one"
-    for file in _files_below(folder):
-        if _may_be_set(file):
-            sets.append(file)
-        elif file.suffix == ".proto":
-            hint = f"it has .proto sources: {COMPILE}"
-    if not sets:
-        raise SchemaError([Finding(str(folder), "no descriptor set in this folder", hint)])
-    return sets
+def _files_in(folder: Path) -> list[Path]:
+    """The files below *folder* that are schemas or should be; SchemaError if there are none."""
+    files = [file for file in _files_below(folder) if file.suffix == PROTO or _may_be_set(file)]
+    if not files:
+        hint = "give a descriptor set, a .proto file, or a folder that has one"
+        raise SchemaError([Finding(str(folder), "no descriptor set or .proto file in this folder", hint)])
+    return files
 
 
 def _files_below(folder: Path) -> Iterator[Path]:

@@ -186,7 +186,7 @@ def _not_found(request: Request) -> Sequence[Event]:
 
 
 def load(schema: Sequence[str], plugins: Sequence[str] = (), *, config: str | None = None) -> Server:
-    """A server of these descriptor sets (files, globs, folders) and plugins (files, folders, modules).
+    """A server of these schemas (sets, .proto files, globs, folders) and plugins (files, folders, modules).
 
     *config* is the file of the plugins' settings; without one it is ``dynconnect.toml``, if that is there.
     Plugins that have resources begin when the server does, at the lifespan's startup or the first call.

@@ -35,7 +35,8 @@ class Service:
         Raises:
             FindingsError: with every finding.
         """
-        return prepare(self.inputs.schema, self.inputs.plugins, config=self.inputs.config)
+        of = self.inputs
+        return prepare(of.schema, of.plugins, config=of.config, protoc=of.protoc)
 
     async def build(self, number: int, predecessor: Generation | None) -> Generation:
         """The generation *number* of the files as they are, which is to take over from *predecessor*.
@@ -44,7 +45,7 @@ class Service:
             FindingsError: with every finding.
         """
         of = self.inputs
-        return await build_in_thread(of.schema, of.plugins, number, predecessor, of.config)
+        return await build_in_thread(of.schema, of.plugins, number, predecessor, of.config, of.protoc)
 
     def server(self, generation: Generation | Draft) -> Server:
         """A server that begins with *generation*; see there what becomes of a draft."""

@@ -2,15 +2,15 @@ from __future__ import annotations
 
 import gzip
 import os
-import re
 import threading
+from pathlib import Path
 
 import pytest
 from support.descriptors import a_file, a_set
 
 from dynconnect.schema import sources
 from dynconnect.schema.finding import SchemaError
-from dynconnect.schema.sources import expand, is_ignored, read
+from dynconnect.schema.sources import base_of, find, is_ignored, read
 
 ONE = a_set(a_file("one.proto"))
 TWO = a_set(a_file("two.proto"))
@@ -31,6 +31,10 @@ def plant(root, files):
 
 def names(paths):
     return [path.as_posix() for path in paths]
+
+
+def expand(patterns):
+    return [file.path for file in find(patterns)]
 
 
 def only_finding(call, *args):
@@ -81,7 +85,7 @@ BROKEN = [
     ),
     pytest.param(b"", "is empty", "again", id="empty"),
     pytest.param(b'{"file": []}', "is JSON", "buf build -o api.binpb", id="JSON image"),
-    pytest.param(b'syntax = "proto3";', "is .proto source", "--include_imports", id="proto source"),
+    pytest.param(b'syntax = "proto3";', "is .proto source", "end in .proto", id="proto source"),
     pytest.param(b"\x7fELF\x02", "is not a descriptor set", "buf build", id="something else"),
 ]
 
@@ -144,7 +148,7 @@ def test_a_named_file_is_taken_whatever_it_is(here):
     assert names(expand([".hidden~"])) == [".hidden~"]
 
 
-def test_a_folder_gives_every_set_below_it_by_content(here):
+def test_a_folder_gives_every_set_below_it_by_content_and_every_source_by_name(here):
     plant(
         here,
         {
@@ -157,7 +161,12 @@ def test_a_folder_gives_every_set_below_it_by_content(here):
             "sets/odd.gz": b"\x1f\x8b\x08",
         },
     )
-    assert names(expand(["sets"])) == ["sets/a.image", "sets/b", "sets/deep/er/c.txt"]
+    assert names(expand(["sets"])) == [
+        "sets/a.image",
+        "sets/b",
+        "sets/shop.proto",
+        "sets/deep/er/c.txt",
+    ]
 
 
 def test_a_folder_gives_what_is_named_like_a_set_so_that_reading_says_what_is_wrong(here):
@@ -203,6 +212,34 @@ def test_a_file_whose_name_looks_like_a_glob_is_taken(here):
     assert names(expand(["api[1].binpb"])) == ["api[1].binpb"]
 
 
+def test_what_is_found_says_what_named_it_and_where_its_imports_may_begin(here):
+    plant(here, {"x/a.proto": b"", "x/y/b.proto": b"", "z.proto": b"", "api.binpb": ONE})
+    found = find(["x", "z.proto", "*.binpb"])
+    assert [(f.path.as_posix(), f.pattern, f.base.as_posix(), f.in_folder, f.is_proto) for f in found] == [
+        ("x/a.proto", "x", "x", True, True),
+        ("x/y/b.proto", "x", "x", True, True),
+        ("z.proto", "z.proto", ".", False, True),
+        ("api.binpb", "*.binpb", ".", False, False),
+    ]
+
+
+def test_a_folder_that_a_glob_matches_is_named_by_its_own_name(here):
+    plant(here, {"x/v1/a.proto": b"", "x/v2/b.proto": b""})
+    assert [(f.pattern, f.base.as_posix(), f.in_folder) for f in find(["x/*"])] == [
+        ("x/v1", "x/v1", True),
+        ("x/v2", "x/v2", True),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "expected"),
+    [("a/b*/c", "a"), ("a/**/c.proto", "a"), ("*.proto", "."), ("a/b", "a/b"), ("odd[1]", "odd[1]")],
+)
+def test_the_base_of_a_glob_is_its_last_folder_before_anything_varies(here, pattern, expected):
+    plant(here, {"odd[1]": b""})
+    assert base_of(Path(pattern)).as_posix() == expected
+
+
 # What is not found
 
 
@@ -213,15 +250,14 @@ def test_every_pattern_without_a_match_is_a_finding(here):
     assert [(f.where, f.what, f.hint) for f in caught.value.findings] == [
         ("apu.binpb", "no such file or folder", "did you mean api.binpb?"),
         ("*.desc", "matches no file", ""),
-        ("empty", "no descriptor set in this folder", "give a descriptor set, or a folder that has one"),
+        (
+            "empty",
+            "no descriptor set or .proto file in this folder",
+            "give a descriptor set, a .proto file, or a folder that has one",
+        ),
         ("no/such.binpb", "no such file or folder", ""),
         ("**x", "is no pattern: Invalid pattern: '**' can only be an entire path component", ""),
     ]
-
-
-def test_a_folder_of_sources_says_how_to_compile_them(here):
-    plant(here, {"proto/shop.proto": b'syntax = "proto3";'})
-    assert re.search(r"it has \.proto sources: compile it: buf build", only_finding(expand, ["proto"]).hint)
 
 
 def test_a_folder_that_cannot_be_listed_is_a_finding(here, monkeypatch):
