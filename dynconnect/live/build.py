@@ -1,7 +1,7 @@
 """Making a generation aside: files in, everything checked; a generation comes out, or every finding.
 
-First a draft, in a thread: all that can be looked at without running anything but modules. Then, in
-the event loop, it is opened: resources are set up, classes instantiated, interceptors put round.
+First a draft, in a thread: all that can be looked at without running anything but modules. Then it is
+opened: in the event loop resources are set up and classes instantiated, and a thread makes the routes.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Any
 from dynconnect.live.generation import Generation, Route
 from dynconnect.live.state import State
 from dynconnect.plugins import handles
-from dynconnect.plugins.binding import Bindings, Bound
+from dynconnect.plugins.binding import Bindings, Bound, Instances
 from dynconnect.plugins.discovery import Plugins, check_syntax, discover
 from dynconnect.plugins.interceptors import intercepted, interceptors_of
 from dynconnect.plugins.locate import PluginError
@@ -63,7 +63,9 @@ class Draft:
         try:
             with handles.running(self.schema):
                 await state.set_up(self.resources, self.plugins.space)
-                return self._generation(state)
+                instances = self.bindings.instances(state.provide)
+                # A large set has thousands of routes, and calls go on.
+                return await asyncio.to_thread(self._generation, state, instances)
         except BaseException:
             self.close()
             await state.aclose()
@@ -80,7 +82,8 @@ class Draft:
                 what = "a resource is set up in an event loop, and there is none"
                 raise PluginError([Finding(resource.where, what) for resource in self.resources])
             with handles.running(self.schema):
-                return self._generation(State(None, self._settings_of))
+                state = State(None, self._settings_of)
+                return self._generation(state, self.bindings.instances(state.provide))
         except BaseException:
             self.close()
             raise
@@ -94,8 +97,8 @@ class Draft:
         module, _ = self.plugins.space.sources.get(Path(file), ("", b""))
         return self.settings.of(_plugin(module))
 
-    def _generation(self, state: State) -> Generation:
-        bound = self.bindings.handlers(state.provide)
+    def _generation(self, state: State, instances: Instances) -> Generation:
+        bound = self.bindings.handlers(instances)
         interceptors = interceptors_of(self.plugins)
         routes = {
             path: _route(method, bound.get(path), interceptors)

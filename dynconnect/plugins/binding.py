@@ -13,6 +13,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import SimpleNamespace
+from typing import TypeAlias
 
 from dynconnect.plugins.code import code_hash
 from dynconnect.plugins.discovery import Found, Plugins
@@ -35,6 +36,10 @@ _RESERVED = frozenset({*keyword.kwlist, "bytes", "str"})
 
 # Stands for an instance where one is asked for and not used.
 _ANYONE = SimpleNamespace()
+
+
+Instances: TypeAlias = Mapping[type, object]
+"""The instance of each class of handlers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +96,7 @@ class _Claim:
 class Bindings:
     """What claims to be a handler, and all that is wrong with it.
 
-    Nothing of a plugin is called until everything fits, and then `handlers` calls it: a class that
+    Nothing of a plugin is called until everything fits, and then by `instances`: a class that
     opens a database has no way to close it when the generation is refused for something else.
 
     Args:
@@ -120,8 +125,8 @@ class Bindings:
         """``path:line name`` of the handler of each RPC that has one, by the RPC's path."""
         return {path: f"{claim.where} {claim.name}" for path, claim in self._claims.items()}
 
-    def handlers(self, provide: Provide) -> Mapping[str, Bound]:
-        """Make the instances with what *provide* has for them; the handler of each RPC that has one, by path.
+    def instances(self, provide: Provide) -> Instances:
+        """An instance of each class, made with what *provide* has for it.
 
         Raises:
             PluginError: with a finding for each constructor that raised.
@@ -135,6 +140,10 @@ class Bindings:
                 findings.append(fault(error, self._space, found.where))
         if findings:
             raise PluginError(findings)
+        return instances
+
+    def handlers(self, instances: Instances) -> Mapping[str, Bound]:
+        """The handler of each RPC that has one, by path, with those of classes bound to *instances*."""
         return {path: _bound(claim, instances) for path, claim in self._claims.items()}
 
     def _add(self, found: Found) -> None:
@@ -218,7 +227,7 @@ class Bindings:
         self._findings.append(Finding(where, what, hint))
 
 
-def _bound(claim: _Claim, instances: Mapping[type, object]) -> Bound:
+def _bound(claim: _Claim, instances: Instances) -> Bound:
     handler = claim.handler
     if claim.owner is not None:
         handler = getattr(instances[claim.owner], claim.attribute)

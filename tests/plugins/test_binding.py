@@ -20,7 +20,9 @@ def bind(schema, plugins, provided=None):
     bindings = Bindings(schema, plugins, provided)
     if findings := (*plugins.findings, *bindings.findings):
         raise PluginError(findings)
-    return bindings.handlers(lambda _, names: {name: provided[name] for name in names if name in provided})
+    return bindings.handlers(
+        bindings.instances(lambda _, names: {name: provided[name] for name in names if name in provided})
+    )
 
 
 @pytest.fixture
