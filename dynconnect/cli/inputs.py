@@ -11,9 +11,7 @@ plugins_option = click.option(
 )
 
 # Whether it is there is not click's to say: a build does, with all else that is wrong.
-protoc_option = click.option(
-    "--protoc", metavar="PROGRAM", help="Compile .proto files by this protoc, not by what is found."
-)
+protoc_option = click.option("--protoc", metavar="PROGRAM", help="Compile .proto files by this protoc.")
 
 traceback_option = click.option(
     "--traceback", is_flag=True, help="Show the tracebacks of plugins that fail to load."
