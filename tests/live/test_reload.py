@@ -179,12 +179,13 @@ async def test_an_edit_can_be_undone_and_the_next_one_counts_again(project):
     late = plugin().replace('return Order(id="1")', "import _helper\n        return Order(id=_helper.TEXT)")
     project.plugin(late)
     async with reloading("shop.binpb", undoes=True) as live:
+        assert await answer(live) == ("1", "1")
         project.plugin("TEXT = '2'", "_helper")
         await live.next(Swapped)
         assert await answer(live) == ("2", "2")
         live.reloader.undo()
         assert await live.next(Undone) == Undone(3, 1)
-        assert await answer(live) == ("1", "3"), "what it imports late is its own too"
+        assert await answer(live) == ("1", "3"), "what it has imported late is its own too"
         live.reloader.undo()
         assert await live.next(Undone) == Undone(4, 2)
         assert await answer(live) == ("2", "4")
