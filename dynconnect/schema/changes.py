@@ -42,14 +42,26 @@ def changes(old: Schema, new: Schema) -> tuple[str, ...]:
     """
     before, after = dict(old.files), dict(new.files)
     paths = [path for path in {**before, **after} if before.get(path) != after.get(path)]
-    one = {path: _elements(old.pool.FindFileByName(path)) if path in before else {} for path in paths}
-    other = {path: _elements(new.pool.FindFileByName(path)) if path in after else {} for path in paths}
+    same = {path: _same(before.get(path, b""), after.get(path, b"")) for path in paths}
+    one = {p: _elements(old.pool.FindFileByName(p), same[p]) if p in before else {} for p in paths}
+    other = {p: _elements(new.pool.FindFileByName(p), same[p]) if p in after else {} for p in paths}
     # All files at once: an element that moves from one to another is the same one.
     found = list(_compare(_joined(one), _joined(other)))
     short = Counter(map(_short, {element.name: element for _, element, _ in found}.values()))
     lines = [_line(sign, element, text, short) for sign, element, text in found]
-    same = [path for path in paths if path in before and path in after and one[path] == other[path]]
-    return (*lines, *(_other_change(path, before[path], after[path]) for path in same))
+    alike = [path for path in paths if path in before and path in after and one[path] == other[path]]
+    return (*lines, *(_other_change(path, before[path], after[path]) for path in alike))
+
+
+def _same(before: bytes, after: bytes) -> frozenset[str]:
+    """The messages and enums that two versions of a file have in common, to the letter: most, as a rule."""
+    one, other = (_texts(FileDescriptorProto.FromString(data)) for data in (before, after))
+    return frozenset(name for name, text in other.items() if one.get(name) == text)
+
+
+def _texts(file: FileDescriptorProto) -> dict[str, bytes]:
+    found = {part.name: part.SerializeToString(deterministic=True) for part in file.message_type}
+    return found | {part.name: part.SerializeToString(deterministic=True) for part in file.enum_type}
 
 
 def _joined(files: Mapping[str, Mapping[str, _Element]]) -> Mapping[str, _Element]:
@@ -98,13 +110,13 @@ def _short(element: _Element) -> str:
     return f"{element.owner.rpartition('.')[2]}.{name}" if element.key else name
 
 
-def _elements(file: FileDescriptor) -> Mapping[str, _Element]:
-    """All that *file* declares, by full name."""
+def _elements(file: FileDescriptor, same: frozenset[str]) -> Mapping[str, _Element]:
+    """All that *file* declares, by full name, but the messages and enums that are the *same* anyway."""
     found: list[_Element] = []
-    for message in file.message_types_by_name.values():
-        found += _of_message(message, "")
-    for enum in file.enum_types_by_name.values():
-        found += _of_enum(enum, "")
+    for name, message in file.message_types_by_name.items():
+        found += _of_message(message, "") if name not in same else ()
+    for name, enum in file.enum_types_by_name.items():
+        found += _of_enum(enum, "") if name not in same else ()
     for service in file.services_by_name.values():
         found.append(_Element(service.full_name, "", "", "service", ""))
         found += (
