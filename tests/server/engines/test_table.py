@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import ssl
 from pathlib import Path
 
@@ -133,6 +134,23 @@ async def test_trailers(engine):
         async with asyncio.timeout(GUARD):
             found = channel.unary_stream("/test/Call")(b"")
             assert (await found.initial_metadata()) is not None
+
+
+@by_inside_engine
+async def test_http_3(engine, tmp_path):
+    pytest.importorskip(engine.name)
+    async with serving(echo, engine=engine.name, **Certificates(tmp_path).server) as url:
+        assert _udp_is_taken(int(url.rpartition(":")[2])) is engine.can(Ability.HTTP3)
+
+
+def _udp_is_taken(port):
+    """Whether somebody listens on UDP there, as HTTP/3 does."""
+    with socket.socket(type=socket.SOCK_DGRAM) as sock:
+        try:
+            sock.bind(("127.0.0.1", port))
+        except OSError:
+            return True
+    return False
 
 
 @by_inside_engine
