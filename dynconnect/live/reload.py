@@ -121,6 +121,8 @@ class Reloader:
         while True:
             await self._stirred.wait()
             await self._turn()
+            if self._undoing:
+                self._stirred.set()  # it was asked for during the turn, which takes only edits for news
 
     def _stir(self) -> None:
         if self._began is None:

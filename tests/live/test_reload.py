@@ -194,6 +194,28 @@ async def test_an_edit_can_be_undone_and_the_next_one_counts_again(project):
         assert await answer(live) == ("5", "5")
 
 
+async def test_an_undo_while_an_edit_may_be_half_written_is_not_lost(project, monkeypatch):
+    async with reloading("shop.binpb", undoes=True, watch=False) as live:
+        project.plugin(plugin("2"))
+        live.reloader.request()
+        await live.next(Swapped)
+        project.plugin("def (")
+        monkeypatch.setattr(reload_module, "PATIENCE", 0.5)
+        failed = asyncio.Event()
+
+        async def refusing(number, _):
+            failed.set()
+            return await build_in_thread(("shop.binpb",), ("plugins",), number)
+
+        live.reloader._build = refusing
+        live.reloader.request()
+        await failed.wait()
+        live.reloader.undo()
+        assert (await live.next(Refused)).serving == 2, "what is wrong is told first"
+        assert await live.next(Undone) == Undone(3, 1)
+        assert await answer(live) == ("1", "3")
+
+
 async def test_the_first_generation_has_none_before_it(project):
     async with reloading("shop.binpb", undoes=True, watch=False) as live:
         live.reloader.undo()
