@@ -39,6 +39,8 @@ PACKAGE = "bench.reload.v1"
 SERVICE = f"/{PACKAGE}.Tokens"
 LARGE = 1500
 """Messages in the large set, which is 2 MB then."""
+PER_FILE = 30
+"""Of those, how many a file has: a large one."""
 STREAM_MESSAGES = 20
 
 PLUGIN = """\
@@ -79,8 +81,11 @@ class Tokens:
 """
 
 
-def schema(token: int, more: int = 0) -> bytes:
-    """A descriptor set whose message `Token` has a field named after *token*, beside *more* messages."""
+def schema(token: int, more: int = 0, per_file: int = 0) -> bytes:
+    """A descriptor set whose message `Token` has a field named after *token*, beside *more* messages.
+
+    They are *per_file* to a file, or all in the one of `Token`.
+    """
     field = pb.FieldDescriptorProto
     file = pb.FileDescriptorProto(name="bench/reload.proto", package=PACKAGE, syntax="proto3")
     message = file.message_type.add(name="Token")
@@ -94,15 +99,27 @@ def schema(token: int, more: int = 0) -> bytes:
     service.method.add(name="Get", input_type=name, output_type=name)
     service.method.add(name="Watch", input_type=name, output_type=name, server_streaming=True)
     service.method.add(name="Stall", input_type=name, output_type=name, client_streaming=True)
-    for number in range(more):
-        other = file.message_type.add(name=f"Record{number}")
+    files = [file]
+    for first in range(0, more, per_file or more or 1):
+        numbers = range(first, min(first + (per_file or more), more))
+        if per_file:
+            name = f"bench/records{first // per_file}.proto"
+            files.append(pb.FileDescriptorProto(name=name, package=PACKAGE, syntax="proto3"))
+        add_records(files[-1], numbers)
+    return pb.FileDescriptorSet(file=files).SerializeToString()
+
+
+def add_records(file: pb.FileDescriptorProto, numbers: range) -> None:
+    """Messages of these *numbers* with thirty fields each, some of which are of other ones."""
+    field = pb.FieldDescriptorProto
+    for number in numbers:
+        message = file.message_type.add(name=f"Record{number}")
         for at in range(1, 31):
             label = field.LABEL_REPEATED if at % 5 == 0 else field.LABEL_OPTIONAL
-            made = other.field.add(name=f"a_field_with_a_long_name_{at}", number=at, label=label)
+            made = message.field.add(name=f"a_field_with_a_long_name_{at}", number=at, label=label)
             made.type = field.TYPE_MESSAGE if at % 7 == 0 else field.TYPE_STRING
             if at % 7 == 0:
-                made.type_name = f".{PACKAGE}.Record{(number * 7 + at) % more}"
-    return pb.FileDescriptorSet(file=[file]).SerializeToString()
+                made.type_name = f".{PACKAGE}.Record{numbers[(number * 7 + at) % len(numbers)]}"
 
 
 def save(path: Path, content: bytes) -> None:
@@ -115,14 +132,14 @@ def save(path: Path, content: bytes) -> None:
 class Project:
     """A schema and a plugin in a folder, each with a token."""
 
-    def __init__(self, folder: Path, more: int = 0) -> None:
-        self.folder, self.more = folder, more
+    def __init__(self, folder: Path, more: int = 0, per_file: int = 0) -> None:
+        self.folder, self.more, self.per_file = folder, more, per_file
         (folder / "plugins").mkdir()
         self.save_schema(0)
         self.save_plugin(0)
 
     def save_schema(self, token: int) -> None:
-        save(self.folder / "api.binpb", schema(token, self.more))
+        save(self.folder / "api.binpb", schema(token, self.more, self.per_file))
 
     def save_plugin(self, token: int) -> None:
         text = PLUGIN.format(token=token, messages=STREAM_MESSAGES)
@@ -130,9 +147,9 @@ class Project:
 
 
 @contextlib.contextmanager
-def project(more: int = 0) -> Iterator[Project]:
+def project(more: int = 0, per_file: int = 0) -> Iterator[Project]:
     with tempfile.TemporaryDirectory() as folder:
-        yield Project(Path(folder), more)
+        yield Project(Path(folder), more, per_file)
 
 
 def free_port() -> int:
@@ -317,9 +334,9 @@ async def loss(reloads: int) -> None:
     print("  memory: " + ", ".join(f"{mib:.1f} MiB after {number}" for number, mib in memory.items()))
 
 
-async def speed(name: str, more: int, rounds: int = 40) -> float:
+async def speed(name: str, more: int, per_file: int = 0, rounds: int = 40) -> float:
     """Prints the times from save to first answer; gives the median, in seconds."""
-    with project(more) as made:
+    with project(more, per_file) as made:
         async with serving(made) as (url, _), httpx.AsyncClient(base_url=url, trust_env=False) as http:
             channel = grpc.aio.insecure_channel(url.removeprefix("http://"))
             stall = channel.stream_unary(f"{SERVICE}/Stall")()
@@ -335,7 +352,7 @@ async def speed(name: str, more: int, rounds: int = 40) -> float:
             longest = struct.unpack("<d", (await stall)[-8:])[0]
             await channel.close()
     quantiles = statistics.quantiles(took, n=20)
-    size = len(schema(0, more)) / 1e6
+    size = len(schema(0, more, per_file)) / 1e6
     print(f"{name} ({size:.2f} MB): save to first answer p50 {quantiles[9] * 1000:.0f} ms, ", end="")
     print(f"p95 {quantiles[18] * 1000:.0f} ms, longest stall of the loop {longest * 1000:.0f} ms")
     return quantiles[9]
@@ -389,7 +406,9 @@ async def main() -> None:
         await loss(options.reloads)
     if options.what in (None, "speed"):
         base = await speed("small set", 0)
-        await speed(f"set of {LARGE} messages", LARGE)
+        await speed(f"set of {LARGE} messages, {PER_FILE} to a file", LARGE, PER_FILE)
+        # The worst there is: protobuf adds a file in one call, during which no other thread runs.
+        await speed(f"set of {LARGE} messages in one file", LARGE)
         await others(base)
 
 
