@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from dynconnect.server.asgi import Server
     from dynconnect.server.asgi_call import App
     from dynconnect.server.engines.endpoint import Endpoint
+    from dynconnect.server.engines.run import Served
     from dynconnect.server.engines.settings import Settings
     from dynconnect.server.engines.table import Engine
     from dynconnect.server.service import Service
@@ -44,14 +45,16 @@ class Mode:
 
     Attributes:
         watch: reload on edits.
-        dev: for those who write what is served: each answer names its generation, an old generation lives
-            as long as its calls, and the terminal takes keys.
+        drain: seconds that calls of a replaced generation may go on; None lets them.
+        dev: for those who write what is served: each answer names its generation, and the terminal takes
+            keys.
         workers: how many processes serve; 1 is this one.
         refuse_breaking: keep the old generation if an edit breaks its callers.
         stubs: the folder in which type stubs are kept at what is served; None keeps none.
     """
 
     watch: bool
+    drain: float | None = None
     dev: bool = False
     workers: int = 1
     refuse_breaking: bool = False
@@ -89,7 +92,7 @@ def launch(
         Inputs(schema, plugins, config, protoc),
         cors,
         Limits(read_max_bytes=read_max_bytes),
-        drain=None if mode.dev else settings.drain,
+        drain=mode.drain,
         show_generation=mode.dev,
     )
     if table.ENGINES[engine].outside:
@@ -148,7 +151,7 @@ def _serve(service: Service, settings: Settings, engine: Engine, mode: Mode) -> 
             keys.offer()
 
     with endpoint:
-        program = _program(service, draft, reloading, mode)
+        program = _program(service, draft, reloading, mode, settings.grace)
         run(serve, program, endpoint, on_ready=announce)
 
 
@@ -165,10 +168,13 @@ def _serve_outside(service: Service, settings: Settings, engine: Engine) -> None
 
 
 @asynccontextmanager
-async def _outside(service: Service) -> AsyncIterator[Service]:
+async def _outside(service: Service) -> AsyncIterator[Served[Service]]:
+    from dynconnect.server.engines.run import Served
+
     # Without this a hangup would end our process, and leave the other one behind.
     with _on_hangup(lambda: log.warning("this engine can't reload: restart to load what has changed")):
-        yield service
+        # The engine itself waits for calls: there is no way to the server in its process.
+        yield Served(service, stop=lambda: None)
 
 
 def _supervise(
@@ -229,14 +235,15 @@ def _load(settings: Settings, service: Service) -> tuple[Endpoint, Draft]:
 
 @asynccontextmanager
 async def _program(
-    service: Service, draft: Draft, reloading: Callable[[Server], Reloader], mode: Mode
-) -> AsyncIterator[App]:
+    service: Service, draft: Draft, reloading: Callable[[Server], Reloader], mode: Mode, grace: float
+) -> AsyncIterator[Served[App]]:
     """Open *draft*, and close what came of it behind the last call.
 
     Raises:
         FindingsError: it can't be opened.
     """
     from dynconnect.cli import banner, keys
+    from dynconnect.server.engines.run import Served
 
     server = service.server(await draft.open())
     reloader = reloading(server)
@@ -254,7 +261,7 @@ async def _program(
                 "q": keys.quit_server,
             }
             stack.enter_context(keys.listening(actions))
-        yield service.app(server)
+        yield Served(service.app(server), stop=lambda: server.stop(grace))
 
 
 def _tell(server: Server, stubs: Path | None, told: News) -> None:

@@ -36,6 +36,7 @@ def _check_origins(_ctx: click.Context, _option: click.Parameter, value: tuple[s
 
 # Whether a file exists is not click's to say: `tls` does, for all of them at once.
 FILE: dict[str, Any] = {"type": click.Path(path_type=Path), "metavar": "FILE"}  # Any: click's own
+SECONDS: dict[str, Any] = {"type": click.FloatRange(0), "metavar": "SECONDS", "default": 30.0}
 _PORT: dict[str, Any] = {
     "type": _port,
     "metavar": "PORT",
@@ -66,11 +67,9 @@ _OPTIONS = (
     ),
     click.option("--read-max-bytes", **_BYTES, help="The largest message accepted (4 MiB)."),
     click.option(
-        "--drain",
-        type=click.FloatRange(0),
-        default=5.0,
-        metavar="SECONDS",
-        help="Time for running calls after SIGTERM (5).",
+        "--grace",
+        **SECONDS,
+        help="Time for running calls after SIGTERM (30).",
     ),
     click.option(
         "--engine",

@@ -28,6 +28,7 @@ Example:
     help="Processes that serve; SIGHUP reloads them.",
 )
 @click.option("--reload", is_flag=True, help="Watch schemas and plugins, and serve every edit.")
+@click.option("--drain", **listen.SECONDS, help="Time for calls of an old generation (30).")
 @inputs.on_breaking_option
 @inputs.traceback_option
 def command(
@@ -36,6 +37,7 @@ def command(
     *,
     workers: int,
     reload: bool,
+    drain: float,
     on_breaking: str,
     **options: Any,  # Any: options of different types, those of `launch`
 ) -> None:
@@ -48,6 +50,6 @@ def command(
     launch(
         schema,
         plugins,
-        Mode(watch=reload, workers=workers, refuse_breaking=on_breaking == "refuse"),
+        Mode(watch=reload, drain=drain, workers=workers, refuse_breaking=on_breaking == "refuse"),
         **options,
     )

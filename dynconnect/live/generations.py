@@ -13,8 +13,11 @@ from dynconnect.plugins import handles
 
 log = logging.getLogger(__name__)
 
-Cut: TypeAlias = Callable[[], object]
-"""Ends one call; equal to no other's."""
+Cut: TypeAlias = Callable[[str], object]
+"""Ends one call, and tells its caller why; equal to no other's."""
+
+REPLACED = "the handler was replaced while the call ran; call again"
+STOPS = "the server stops; call again"
 
 COLLECT_AFTER = 0.1
 """Seconds from the end of a generation's last call to the collection of what it left."""
@@ -108,7 +111,14 @@ class Generations:
                 "generation %d: calls cut after %g s: %d", generation.number, self._drain, len(running)
             )
             for cut in tuple(running):
-                cut()
+                cut(REPLACED)
+
+    def cut(self) -> int:
+        """End all calls, as the server stops; how many there were."""
+        cuts = [cut for running in self._running.values() for cut in running]
+        for cut in cuts:
+            cut(STOPS)
+        return len(cuts)
 
     def dropped(self) -> asyncio.Future[None]:
         """Done once the next old generation has no call any more."""

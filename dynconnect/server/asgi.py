@@ -6,6 +6,7 @@ This file, `asgi_call` and `asgi_lifespan` are the only ones that know ASGI.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Coroutine, Mapping, Sequence
 
 from dynconnect.live.build import Draft, prepare
@@ -24,6 +25,8 @@ from dynconnect.wire.base import Exchange, Offer
 from dynconnect.wire.choose import Choice, Chooser
 from dynconnect.wire.compression import Compression, available
 from dynconnect.wire.events import Data, End, Event, Request, Response
+
+log = logging.getLogger(__name__)
 
 EARLY_RESPONSE = "dynconnect.early_response"
 """The extension of a server that copes with answers which come before their request has ended."""
@@ -93,6 +96,10 @@ class Server:
         else:
             await send({"type": "websocket.close", "code": 1000})
 
+    def stop(self, grace: float) -> None:
+        """Stop before long: calls that still run after *grace* seconds are told so, with `unavailable`."""
+        asyncio.get_running_loop().call_later(grace, self._cut, grace)
+
     def wrap(self, app: App) -> Server:
         """This server with *app* behind it: ``quart_app.asgi_app = server.wrap(quart_app.asgi_app)``."""
         self._fallback = app
@@ -104,6 +111,10 @@ class Server:
 
     async def _end(self) -> None:
         await self.generations.aclose()
+
+    def _cut(self, grace: float) -> None:
+        if self._draft is None and (count := self.generations.cut()):
+            log.warning("calls ended after %g s: %d", grace, count)
 
     async def _open(self, draft: Draft) -> None:
         """Begin with *draft*: it is opened once, whoever asks first, and others wait for it.

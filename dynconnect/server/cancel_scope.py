@@ -32,8 +32,8 @@ class CancelScope:
         "_seconds",
         "_task",
         "_timer",
+        "cut_for",
         "expired",
-        "was_cut",
     )
 
     def __init__(self) -> None:
@@ -48,8 +48,8 @@ class CancelScope:
         self._before = task.cancelling()
         self.expired = False
         """Whether the latest stage ran out of time, even if its work would not hear of it."""
-        self.was_cut = False
-        """Whether `cut` was called."""
+        self.cut_for = ""
+        """Why `cut` was called; empty if it was not."""
 
     def within(self, seconds: float | None) -> Self:
         """The next stage, which may take *seconds*; None is no limit."""
@@ -67,9 +67,9 @@ class CancelScope:
             self._cancelled = True
             self._task.cancel()
 
-    def cut(self) -> None:
-        """Cancel the stage because the server will not wait for it any longer."""
-        self.was_cut = True
+    def cut(self, why: str) -> None:
+        """Cancel the stage because the server will not wait for it any longer; *why*, the caller is told."""
+        self.cut_for = why
         self.cancel()
 
     def _expire(self) -> None:

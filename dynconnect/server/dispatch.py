@@ -68,7 +68,7 @@ async def serve(
         if body.disconnected or body.scope.cancelled_by_others:
             raise
         # Not cut: the handler awaited something else that was cancelled, and its client would wait for ever.
-        error = _cut() if body.scope.was_cut else _hide(exc, context)
+        error = _cut(body.scope) if body.scope.cut_for else _hide(exc, context)
     except Exception as exc:  # noqa: BLE001  the one gate: whatever else a handler raises ends here
         error = _hide(exc, context)
     await answer.finish(_outcome(exchange, error), _seconds_left(context))
@@ -178,8 +178,8 @@ def _hide(exc: BaseException, context: Context) -> ConnectError:
     return ConnectError(Code.UNKNOWN, FAILED, metadata={ERROR_ID: context.id})
 
 
-def _cut() -> ConnectError:
-    return ConnectError(Code.UNAVAILABLE, "the handler was replaced while the call ran; call again")
+def _cut(scope: CancelScope) -> ConnectError:
+    return ConnectError(Code.UNAVAILABLE, scope.cut_for)
 
 
 def _outcome(exchange: Exchange, error: ConnectError | None) -> Sequence[Event]:

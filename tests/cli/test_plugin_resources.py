@@ -69,7 +69,7 @@ def events(server):
 
 @pytest.mark.parametrize("engine", ["hypercorn", "uvicorn"])
 def test_they_are_there_before_the_first_call_and_gone_after_the_last(project, engine):
-    with program(*SERVE, "--engine", engine, "--drain", 0.2, cwd=project, URL="db") as server:
+    with program(*SERVE, "--engine", engine, "--grace", 0.2, cwd=project, URL="db") as server:
         assert echo(server.url)["text"] == "db/notes"
         with httpx.stream(
             "POST",

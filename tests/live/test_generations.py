@@ -35,8 +35,9 @@ class Call:
     def __init__(self):
         self.cuts = 0
 
-    def cut(self):
+    def cut(self, why):
         self.cuts += 1
+        self.why = why
 
 
 def generation(number=1, schema=None):
@@ -148,6 +149,17 @@ async def test_calls_of_an_old_generation_are_cut_when_its_time_is_over(clock, c
     await asyncio.sleep(2)
     assert (stays.cuts, ends.cuts) == (1, 0)
     assert "generation 1: calls cut after 5 s: 1" in caplog.text
+    assert stays.why == "the handler was replaced while the call ran; call again"
+
+
+def test_calls_of_all_generations_are_cut_when_the_server_stops():
+    live = Generations(generation(1))
+    calls = [Call(), Call()]
+    live.enter(calls[0].cut)
+    live.swap(generation(2))
+    live.enter(calls[1].cut)
+    assert live.cut() == 2
+    assert [(call.cuts, call.why) for call in calls] == [(1, "the server stops; call again")] * 2
 
 
 async def test_a_generation_that_serves_again_is_not_cut(clock):

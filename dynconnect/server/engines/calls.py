@@ -10,6 +10,9 @@ from dynconnect.server.asgi_call import App, Receive, Scope, Send
 CUT_TIMEOUT = 1.0
 """Seconds for calls to tidy up once they are cancelled, and again for connections to close after that."""
 
+WAITING = "waiting for running calls: %d, for %g s at most, or a second signal"
+"""What is said at the first signal: how many calls, and how long."""
+
 
 class Calls:
     """The application, and the tasks that run in it."""

@@ -22,7 +22,7 @@ from hypercorn.typing import ASGIFramework, LifespanState
 
 from dynconnect.server.asgi_call import App
 from dynconnect.server.engines import hypercorn_http2, own_http2
-from dynconnect.server.engines.calls import CUT_TIMEOUT, Calls, current_task
+from dynconnect.server.engines.calls import CUT_TIMEOUT, WAITING, Calls, current_task
 from dynconnect.server.engines.endpoint import Endpoint
 from dynconnect.server.engines.head_writer import HeadWriter
 from dynconnect.server.engines.hypercorn_http2 import Http2Config
@@ -47,14 +47,14 @@ def configure(settings: Settings) -> Http2Config:
     config.max_app_queue_size = 64
     config.http2_limits = None if settings.http2 == "hypercorn" else own_http2.limits(settings)
     # What it says to our HTTP/2; `_Connections.drain` cuts calls before that.
-    config.graceful_timeout = settings.drain + own_http2.LAST_WORDS
+    config.graceful_timeout = settings.grace + own_http2.LAST_WORDS
     return config
 
 
 async def serve(
     app: App, endpoint: Endpoint, *, on_ready: Callable[[], object], stop: Callable[[], Awaitable[object]]
 ) -> None:
-    """Run *app* at *endpoint* until *stop* returns and its calls have ended, or been cut after `drain`.
+    """Run *app* at *endpoint* until *stop* returns and its calls have ended, or been cut after `grace`.
 
     Args:
         app: the ASGI application.
@@ -87,7 +87,7 @@ async def serve(
         await stop()
         for server in servers:
             server.close()  # not wait_closed: see the top
-        await connections.drain(settings.drain)
+        await connections.drain(settings.grace)
 
 
 class _Connections:
@@ -125,8 +125,10 @@ class _Connections:
         await self._context.terminated.set()
         running = self._calls.running
         if running:
-            log.info("waiting for running calls: %d, for %g s at most", len(running), grace)
+            log.info(WAITING, len(running), grace)
         await self._wait(grace if running else min(grace, CUT_TIMEOUT))
+        if running:
+            await self._wait(CUT_TIMEOUT)  # the application ends them by itself now, with an answer
         if running:
             log.warning("calls cut after %g s: %d", grace, len(running))
         for call in list(running):

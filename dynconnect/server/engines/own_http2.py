@@ -6,7 +6,7 @@ from dynconnect.server.engines.settings import Settings
 from dynconnect.server.http2 import Limits
 
 LAST_WORDS = 5.0
-"""Seconds that a connection has beyond `drain`: the engine cuts its calls before it ends by itself."""
+"""Seconds that a connection has beyond `grace`: the engine cuts its calls before it ends by itself."""
 
 
 def limits(settings: Settings) -> Limits:

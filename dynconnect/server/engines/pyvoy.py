@@ -36,7 +36,7 @@ async def serve(
     on_ready: Callable[[], object],
     stop: Callable[[], Awaitable[object]],
 ) -> None:
-    """Run *service* at *endpoint* until *stop* returns and its calls have ended, or been cut after `drain`.
+    """Run *service* at *endpoint* until *stop* returns and its calls have ended, or been cut after `grace`.
 
     Raises:
         StartError: Envoy does not start, or ends by itself.
@@ -64,7 +64,7 @@ async def serve(
         await asyncio.wait((ended, stopping), return_when=asyncio.FIRST_COMPLETED)
         if ended.done():
             raise StartError([Finding("--engine pyvoy", f"Envoy ended by itself, with {ended.result()}")])
-        await _drain(envoy, settings.drain)
+        await _drain(envoy, settings.grace)
     finally:
         await envoy.stop()
 

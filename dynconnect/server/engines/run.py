@@ -11,8 +11,9 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractAsyncContextManager, contextmanager
+from dataclasses import dataclass
 from types import FrameType
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, Generic, TypeAlias, TypeVar
 from typing import Protocol as Interface
 
 from dynconnect.server.engines.endpoint import Endpoint
@@ -22,11 +23,25 @@ log = logging.getLogger(__name__)
 A = TypeVar("A")
 A_in = TypeVar("A_in", contravariant=True)
 
-Program: TypeAlias = AbstractAsyncContextManager[A]
+
+@dataclass(frozen=True, slots=True)
+class Served(Generic[A]):
+    """An application that runs.
+
+    Attributes:
+        app: what an engine takes.
+        stop: called first when it is time to stop, while connections are still accepted.
+    """
+
+    app: A
+    stop: Callable[[], object]
+
+
+Program: TypeAlias = AbstractAsyncContextManager[Served[A]]
 """What is served: entered in the event loop before the first connection, left after the last call."""
 
 END_TIMEOUT = 10.0
-"""Seconds from the end of the drain to the end of the process, whatever still runs in it."""
+"""Seconds from the end of the grace to the end of the process, whatever still runs in it."""
 
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
@@ -69,12 +84,17 @@ async def _until_signalled(
     stop = asyncio.Event()
 
     def begin_stop() -> None:
-        end_within(endpoint.settings.drain)
+        end_within(endpoint.settings.grace)
         loop.call_soon_threadsafe(stop.set)
 
     with _on_signal(begin_stop):
-        async with program as app:
-            await engine(app, endpoint, on_ready=on_ready, stop=stop.wait)
+        async with program as served:
+
+            async def stopped() -> None:
+                await stop.wait()
+                served.stop()
+
+            await engine(served.app, endpoint, on_ready=on_ready, stop=stopped)
 
 
 @contextmanager
@@ -101,8 +121,8 @@ def _on_signal(callback: Callable[[], None]) -> Iterator[None]:
                 signal.signal(number, handler)
 
 
-def end_within(drain: float) -> None:
-    """End the process `END_TIMEOUT` after *drain* seconds, unless it ends before.
+def end_within(grace: float) -> None:
+    """End the process `END_TIMEOUT` after *grace* seconds, unless it ends before.
 
     Threads can't be cancelled, and a coroutine may swallow its cancellation: without this either of
     them would keep a stopped server alive.
@@ -114,7 +134,7 @@ def end_within(drain: float) -> None:
         sys.stdout.flush()
         os._exit(0)
 
-    timer = threading.Timer(drain + END_TIMEOUT, end)
+    timer = threading.Timer(grace + END_TIMEOUT, end)
     timer.daemon = True
     timer.start()
 

@@ -24,7 +24,7 @@ class Settings:
         tls_key: its private key in PEM; None if that is in *tls_cert* too.
         tls_client_ca: in PEM, the authorities one of which must have signed a client's certificate;
             None asks for no client certificate.
-        drain: how long calls that run may go on once the server is told to stop.
+        grace: how long calls that run may go on once the server is told to stop.
         idle_timeout: how long a connection may have no call. Longer than the usual 60 to 600 s of the
             proxies in front: they must be the ones to close, because a call that is on its way to a
             connection just closed is lost.
@@ -40,7 +40,7 @@ class Settings:
     tls_cert: Path | None = None
     tls_key: Path | None = None
     tls_client_ca: Path | None = None
-    drain: float = 5.0
+    grace: float = 30.0
     idle_timeout: float = 660.0
     handshake_timeout: float = 10.0
     head_max_bytes: int = 64 * 1024

@@ -30,6 +30,7 @@ class Ability(Enum):
     HTTP3 = "HTTP/3"
     WORKERS = "worker processes"
     RELOAD = "reload while it runs"
+    SHUTDOWN = "health that turns, and `unavailable`, at the end"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +75,7 @@ class Engine:
         return serve
 
 
+_ELSEWHERE = "what serves is in Envoy's process"
 _TCP_ONLY = "we listen on TCP only"
 
 DEFAULT = "hypercorn"
@@ -99,7 +101,8 @@ ENGINES: Mapping[str, Engine] = {
             lacks={
                 Ability.UPGRADE: "Envoy has none",
                 Ability.WORKERS: "Envoy is one process, and its threads do not help Python",
-                Ability.RELOAD: "what serves is in Envoy's process",
+                Ability.RELOAD: _ELSEWHERE,
+                Ability.SHUTDOWN: _ELSEWHERE,
             },
             outside=True,
         ),

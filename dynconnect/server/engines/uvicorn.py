@@ -21,7 +21,7 @@ from uvicorn.server import ServerState
 
 from dynconnect.server.asgi_call import App, Message, Receive, Scope, Send
 from dynconnect.server.engines import own_http2
-from dynconnect.server.engines.calls import CUT_TIMEOUT, Calls
+from dynconnect.server.engines.calls import CUT_TIMEOUT, WAITING, Calls
 from dynconnect.server.engines.endpoint import Endpoint
 from dynconnect.server.engines.lifespan import lifespan
 from dynconnect.server.engines.settings import Settings
@@ -37,7 +37,7 @@ _SWITCH = b"HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: 
 async def serve(
     app: App, endpoint: Endpoint, *, on_ready: Callable[[], object], stop: Callable[[], Awaitable[object]]
 ) -> None:
-    """Run *app* at *endpoint* until *stop* returns and its calls have ended, or been cut after `drain`.
+    """Run *app* at *endpoint* until *stop* returns and its calls have ended, or been cut after `grace`.
 
     Args:
         app: the ASGI application.
@@ -61,7 +61,7 @@ async def serve(
         await stop()
         for server in servers:
             server.close()  # not wait_closed: from Python 3.12.1 on it waits for connections
-        await connections.drain(settings.drain)
+        await connections.drain(settings.grace)
 
 
 class _Connections:
@@ -93,8 +93,10 @@ class _Connections:
             connection.shutdown(grace + own_http2.LAST_WORDS)
         running = self.calls.running
         if running:
-            log.info("waiting for running calls: %d, for %g s at most", len(running), grace)
+            log.info(WAITING, len(running), grace)
         await self._wait(grace if running else min(grace, CUT_TIMEOUT))
+        if running:
+            await self._wait(CUT_TIMEOUT)  # the application ends them by itself now, with an answer
         if running:
             log.warning("calls cut after %g s: %d", grace, len(running))
         self.cutting = True

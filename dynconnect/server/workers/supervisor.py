@@ -76,7 +76,7 @@ async def _supervise(
                 task.cancel()
             await asyncio.gather(working, stopping, return_exceptions=True)
             endpoint.close()
-            await supervisor.stop(endpoint.settings.drain + END_TIMEOUT + KILL_AFTER)
+            await supervisor.stop(endpoint.settings.grace + END_TIMEOUT + KILL_AFTER)
 
 
 @contextmanager

@@ -116,7 +116,7 @@ class _Worker:
         if self._stopping:
             return
         self._stopping = True
-        end_within(self._assignment.settings.drain)
+        end_within(self._assignment.settings.grace)
         # The loop may just have ended, and then all is done.
         with suppress(RuntimeError):
             self._loop.call_soon_threadsafe(self._halt)
@@ -203,3 +203,5 @@ class _Worker:
     async def _stopped(self) -> None:
         await self._stop.wait()
         self._tell(Leaving())
+        if self._server is not None:
+            self._server.stop(self._assignment.settings.grace)

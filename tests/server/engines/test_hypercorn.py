@@ -252,7 +252,7 @@ async def refused(port):
 
 @pytest.mark.parametrize(("http2", "tls", "_"), TRANSPORTS)
 async def test_idle_connections_do_not_delay_the_end(certificates, http2, tls, _):
-    settings = {"drain": GUARD, **STOCK, **(certificates.server if tls else {})}
+    settings = {"grace": GUARD, **STOCK, **(certificates.server if tls else {})}
     async with (
         running(App(), **settings) as server,
         client(server.url, http2=http2, verify=certificates.trusting()) as http,
@@ -265,7 +265,7 @@ async def test_idle_connections_do_not_delay_the_end(certificates, http2, tls, _
 @pytest.mark.parametrize("http2", [False, True])
 async def test_a_call_may_end_while_the_server_drains(http2):
     app = App()
-    async with running(app, drain=GUARD, **STOCK) as server, client(server.url, http2=http2) as http:
+    async with running(app, grace=GUARD, **STOCK) as server, client(server.url, http2=http2) as http:
         async with http.stream("POST", "/wait") as answer:
             await app.began.wait()
             server.begin_stop()
@@ -279,7 +279,7 @@ async def test_a_call_may_end_while_the_server_drains(http2):
 @pytest.mark.parametrize(("http2", "tls", "_"), TRANSPORTS)
 async def test_a_stream_that_does_not_end_is_cut_and_its_handler_tidies_up(certificates, http2, tls, _):
     app = App()
-    settings = {"drain": 0.05, **STOCK, **(certificates.server if tls else {})}
+    settings = {"grace": 0.05, **STOCK, **(certificates.server if tls else {})}
     async with (
         running(app, **settings) as server,
         client(server.url, http2=http2, verify=certificates.trusting()) as http,
@@ -294,7 +294,7 @@ async def test_a_stream_that_does_not_end_is_cut_and_its_handler_tidies_up(certi
 
 async def test_a_call_by_grpcio_may_end_while_our_http_2_drains():
     app = App()
-    async with running(app, drain=GUARD) as server, insecure_channel(f"127.0.0.1:{server.port}") as channel:
+    async with running(app, grace=GUARD) as server, insecure_channel(f"127.0.0.1:{server.port}") as channel:
         call = channel.stream_stream("/wait")(timeout=GUARD)
         await call.done_writing()
         await app.began.wait()
@@ -308,7 +308,7 @@ async def test_a_call_by_grpcio_may_end_while_our_http_2_drains():
 
 async def test_a_stream_of_grpcio_is_cut_and_its_handler_tidies_up():
     app = App()
-    async with running(app, drain=0.05) as server, insecure_channel(f"127.0.0.1:{server.port}") as channel:
+    async with running(app, grace=0.05) as server, insecure_channel(f"127.0.0.1:{server.port}") as channel:
         call = channel.stream_stream("/forever")(timeout=GUARD)
         await app.began.wait()
         await server.stop()
@@ -328,7 +328,7 @@ async def test_the_http_2_layer_is_the_one_that_is_asked_for(layer):
 @pytest.mark.parametrize("tls", [False, True])
 async def test_a_client_that_does_not_read_cannot_keep_the_server(certificates, tls):
     app = App()
-    settings = {"drain": 0.05, **(certificates.server if tls else {})}
+    settings = {"grace": 0.05, **(certificates.server if tls else {})}
     async with running(app, **settings) as server:
         context = certificates.trusting() if tls else None
         reader, writer = await asyncio.open_connection("127.0.0.1", server.port, ssl=context, limit=1)
@@ -351,7 +351,7 @@ async def test_a_handler_that_ignores_its_cancellation_cannot_keep_the_server():
             with suppress(asyncio.CancelledError):
                 await released.wait()
 
-    async with running(stubborn, drain=0.05) as server:
+    async with running(stubborn, grace=0.05) as server:
         _, writer = await asyncio.open_connection("127.0.0.1", server.port)
         writer.write(b"GET / HTTP/1.1\r\nhost: localhost\r\n\r\n")
         await app.began.wait()

@@ -68,7 +68,7 @@ def test_an_exception_is_in_the_log_and_not_in_the_answer(project):
 
 
 def test_calls_that_run_have_the_time_of_a_drain(project):
-    with program(*SERVE, "--drain", 20, cwd=project) as server:
+    with program(*SERVE, "--grace", 20, cwd=project) as server:
         with grpc.insecure_channel(server.url.partition("//")[2]) as channel:
             go = iter([note("a")])
 
@@ -82,7 +82,7 @@ def test_calls_that_run_have_the_time_of_a_drain(project):
 
 
 def test_calls_that_run_for_too_long_are_cut(project):
-    with program(*SERVE, "--drain", 0.2, cwd=project) as server:
+    with program(*SERVE, "--grace", 0.2, cwd=project) as server:
         with grpc.insecure_channel(server.url.partition("//")[2]) as channel:
             answers = channel.unary_stream(f"{NOTES}/Count")(note("wait"))
             assert next(answers) == note("first")

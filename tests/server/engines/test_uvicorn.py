@@ -346,7 +346,7 @@ async def test_the_application_starts_before_the_first_call_and_stops_after_the_
 
 @pytest.mark.parametrize(("http2", "tls", "_"), TRANSPORTS)
 async def test_idle_connections_do_not_delay_the_end(certificates, http2, tls, _):
-    settings = {"drain": GUARD, **(certificates.server if tls else {})}
+    settings = {"grace": GUARD, **(certificates.server if tls else {})}
     async with (
         running(App(), **UVICORN, **settings) as server,
         client(server.url, http2=http2, verify=certificates.trusting()) as http,
@@ -361,7 +361,7 @@ async def test_a_stream_over_http_1_that_does_not_end_is_cut_and_its_handler_tid
     certificates, tls, caplog
 ):
     app = App()
-    settings = {"drain": 0.05, **(certificates.server if tls else {})}
+    settings = {"grace": 0.05, **(certificates.server if tls else {})}
     async with (
         running(app, **UVICORN, **settings) as server,
         client(server.url, verify=certificates.trusting()) as http,
@@ -378,7 +378,7 @@ async def test_a_stream_over_http_1_that_does_not_end_is_cut_and_its_handler_tid
 async def test_a_call_by_grpcio_may_end_while_the_server_drains():
     app = App()
     async with (
-        running(app, **UVICORN, drain=GUARD) as server,
+        running(app, **UVICORN, grace=GUARD) as server,
         insecure_channel(f"127.0.0.1:{server.port}") as channel,
     ):
         call = channel.stream_stream("/wait")(timeout=GUARD)
@@ -398,7 +398,7 @@ async def test_a_call_by_grpcio_may_end_while_the_server_drains():
 async def test_a_stream_of_grpcio_is_cut_and_its_handler_tidies_up():
     app = App()
     async with (
-        running(app, **UVICORN, drain=0.05) as server,
+        running(app, **UVICORN, grace=0.05) as server,
         insecure_channel(f"127.0.0.1:{server.port}") as channel,
     ):
         call = channel.stream_stream("/forever")(timeout=GUARD)
@@ -411,7 +411,7 @@ async def test_a_stream_of_grpcio_is_cut_and_its_handler_tidies_up():
 @pytest.mark.parametrize("tls", [False, True])
 async def test_a_client_that_does_not_read_cannot_keep_the_server(certificates, tls):
     app = App()
-    settings = {"drain": 0.05, **(certificates.server if tls else {})}
+    settings = {"grace": 0.05, **(certificates.server if tls else {})}
     async with running(app, **UVICORN, **settings) as server:
         context = certificates.trusting() if tls else None
         reader, writer = await asyncio.open_connection("127.0.0.1", server.port, ssl=context, limit=1)

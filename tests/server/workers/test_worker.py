@@ -92,7 +92,7 @@ async def test_whatever_keeps_it_from_building_is_an_answer(project, cert, text)
 
 
 async def test_a_worker_that_can_not_follow_any_more_leaves(project):
-    async with started(project, drain=0) as (worker, _):
+    async with started(project, grace=0) as (worker, _):
         await worker.ask(Prepare(1))
         await worker.ask(Commit())
         worker.tell(Announce())  # for which `abs` has one argument too many
