@@ -32,7 +32,7 @@ def complete(files: dict[str, File], findings: list[Finding]) -> None:
     A finding for each file that is nowhere, with those that import it. Imports for options only may
     be absent: compilers leave them out of sets, and nothing but the reading of those options is lost.
     """
-    wanted = [DESCRIPTOR, *(path for file in files.values() for path in _imports(file.proto))]
+    wanted = [DESCRIPTOR, *(path for file in files.values() for path in imports_of(file.proto))]
     while wanted:
         path = wanted.pop()
         found = None if path in files else installed(path)
@@ -79,7 +79,9 @@ def _missing(files: Mapping[str, File]) -> list[Finding]:
 
 def ordered(files: Mapping[str, File], findings: list[Finding]) -> list[str]:
     """The paths of *files*, each after its imports; a finding if some import each other."""
-    graph = {name: [path for path in _imports(files[name].proto) if path in files] for name in sorted(files)}
+    graph = {
+        name: [path for path in imports_of(files[name].proto) if path in files] for name in sorted(files)
+    }
     try:
         return list(TopologicalSorter(graph).static_order())
     except CycleError as exc:
@@ -89,6 +91,6 @@ def ordered(files: Mapping[str, File], findings: list[Finding]) -> list[str]:
         return list(graph)
 
 
-def _imports(proto: FileDescriptorProto) -> list[str]:
+def imports_of(proto: FileDescriptorProto) -> list[str]:
     """What *proto* imports: public and weak ones are among `dependency`, those for options are not."""
     return [*proto.dependency, *proto.option_dependency]
