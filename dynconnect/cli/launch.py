@@ -68,6 +68,8 @@ def launch(
     *,
     config: str | None,
     cors: tuple[str, ...],
+    reflect: tuple[str, ...],
+    no_reflection: bool,
     read_max_bytes: int,
     engine: str,
     log_level: str,
@@ -80,6 +82,8 @@ def launch(
     Raises:
         FindingsError: with all that keeps it from starting.
     """
+    if no_reflection and reflect:
+        raise click.UsageError("--reflect says what reflection shows: it is of no use with --no-reflection")
     _check_together(engine, mode, listen)
     logs.configure(log_level, traceback=traceback)
     from dynconnect.live.inputs import Inputs
@@ -93,7 +97,8 @@ def launch(
         cors,
         Limits(read_max_bytes=read_max_bytes),
         drain=mode.drain,
-        show_generation=mode.dev,
+        reflect=() if no_reflection else reflect or ("*",),
+        dev=mode.dev,
     )
     if table.ENGINES[engine].outside:
         _serve_outside(service, settings, table.ENGINES[engine])

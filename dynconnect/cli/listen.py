@@ -65,6 +65,13 @@ _OPTIONS = (
         metavar="ORIGIN",
         help="Let pages of ORIGIN call, or all (*); repeatable.",
     ),
+    click.option(
+        "--reflect",
+        multiple=True,
+        metavar="PATTERN",
+        help="Show these services by reflection (*); repeatable.",
+    ),
+    click.option("--no-reflection", is_flag=True, help="Show none of them."),
     click.option("--read-max-bytes", **_BYTES, help="The largest message accepted (4 MiB)."),
     click.option(
         "--grace",

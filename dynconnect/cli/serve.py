@@ -43,7 +43,7 @@ def command(
 ) -> None:
     """Serve SCHEMA over Connect, gRPC and gRPC-Web.
 
-    SCHEMA is a descriptor set, buf image or .proto file, or a glob or folder of them.
+    SCHEMA is a descriptor set, buf image or .proto file, a glob, or a folder.
     """
     from dynconnect.cli.launch import Mode, launch
 

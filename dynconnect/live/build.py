@@ -59,7 +59,8 @@ class Draft:
         Raises:
             FindingsError: a resource or a constructor failed; what was set up is torn down.
         """
-        state = State(None if predecessor is None else predecessor.state, self._settings_of)
+        before = None if predecessor is None else predecessor.state
+        state = State(before, self._settings_of, self.schema.services)
         try:
             with handles.running(self.schema):
                 await state.set_up(self.resources, self.plugins.space)
@@ -82,7 +83,7 @@ class Draft:
                 what = "a resource is set up in an event loop, and there is none"
                 raise PluginError([Finding(resource.where, what) for resource in self.resources])
             with handles.running(self.schema):
-                state = State(None, self._settings_of)
+                state = State(None, self._settings_of, self.schema.services)
                 return self._generation(state, self.bindings.instances(state.provide))
         except BaseException:
             self.close()

@@ -23,12 +23,14 @@ class Route:
         stream: the handler inside all interceptors; every method has one, if only to say `unimplemented`.
         bound_by: ``path:line name`` of the handler; None if there is none.
         code: a hash of what the handler does.
+        lasting: whether it is the server's own, and its calls use nothing of any generation.
     """
 
     method: Method
     stream: Stream
     bound_by: str | None
     code: bytes = b""
+    lasting: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)

@@ -42,6 +42,8 @@ class Generations:
         self._waiting: list[asyncio.Future[None]] = []
         self.on_enter: Callable[[Generation], None] | None = None
         """Hears of each call that begins."""
+        self.on_swap: Callable[[Generation], None] | None = None
+        """Hears of each generation that takes over."""
         handles.set_newest(first.schema)
         first.state.take_over()
 
@@ -88,6 +90,8 @@ class Generations:
         if new is not old:
             new.state.take_over()
             old.state.retire()
+        if self.on_swap is not None:
+            self.on_swap(new)
         if not self._running[old]:
             self._drop(old)
         elif self._drain is not None:

@@ -11,9 +11,10 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from types import MappingProxyType
 from typing import Any, TypeAlias
 
+from dynconnect.plugins.health import Health
 from dynconnect.plugins.held import Held
 from dynconnect.plugins.hot import Hot
-from dynconnect.plugins.resources import HOT, SETTINGS, Resource
+from dynconnect.plugins.resources import HEALTH, HOT, SETTINGS, Resource
 from dynconnect.plugins.space import Space
 
 log = logging.getLogger(__name__)
@@ -34,10 +35,20 @@ class State:
     Args:
         predecessor: the state of the generation that serves, None if there is none.
         settings_of: what is given for ``settings``.
+        services: the full names of those whose health may be set.
     """
 
-    def __init__(self, predecessor: State | None = None, settings_of: SettingsOf = _no_settings) -> None:
+    def __init__(
+        self,
+        predecessor: State | None = None,
+        settings_of: SettingsOf = _no_settings,
+        services: Collection[str] = (),
+    ) -> None:
         self._settings_of = settings_of
+        self._health = Health(services)
+        # What resources of the process have said stays, and they may speak of what is to come.
+        self._process_health: Health = Health(()) if predecessor is None else predecessor._process_health
+        self._process_health.services |= self._health.services
         self._before: Mapping[str, Hot] = {} if predecessor is None else predecessor._hot
         # By key, in the order of their setup. All generations share this one.
         self._process: dict[tuple[str, str], Held] = {} if predecessor is None else predecessor._process
@@ -51,8 +62,17 @@ class State:
         """Whether there is nothing to wait for when it ends."""
         return not self._held and not self._hot
 
-    def provide(self, file: str, names: Collection[str]) -> Mapping[str, Any]:
-        """What there is for code of *file* that asks for *names*."""
+    @property
+    def failing(self) -> frozenset[str]:
+        """The services that do not serve, by what plugins say; the whole server is an empty name."""
+        return self._health.failing | self._process_health.failing
+
+    def on_health(self, callback: Callable[[], object]) -> None:
+        """Have *callback* called when `failing` may have changed, in any thread."""
+        self._health.on_change = self._process_health.on_change = callback
+
+    def provide(self, file: str, names: Collection[str], *, process: bool = False) -> Mapping[str, Any]:
+        """What there is for code of *file* that asks for *names*; *process* if it outlives the generation."""
         found = {name: self._values[name] for name in names if name in self._values}
         if HOT in names:
             if file not in self._hot:
@@ -60,6 +80,8 @@ class State:
             found[HOT] = self._hot[file]
         if SETTINGS in names:
             found[SETTINGS] = self._settings_of(file)
+        if HEALTH in names:
+            found[HEALTH] = self._process_health if process else self._health
         return found
 
     async def set_up(self, resources: Iterable[Resource], space: Space) -> None:
@@ -73,7 +95,8 @@ class State:
             if held is None or held.ended:
                 held = Held(resource, space)
                 self._held.append(held)
-                await held.set_up(self.provide(resource.file, resource.wants))
+                given = self.provide(resource.file, resource.wants, process=resource.process)
+                await held.set_up(given)
             elif self._differs(held, resource):
                 log.warning(
                     "%s: resource %s lives as long as the process: restart to set it up as it is now",
@@ -94,6 +117,7 @@ class State:
         for hot in self._hot.values():
             hot.take_over()
         self._before = {}
+        self._process_health.services = self._health.services
         for held in [held for held in self._held if held.resource.process]:
             self._held.remove(held)
             self._process[held.resource.key] = held

@@ -19,7 +19,8 @@ from dynconnect.schema.finding import Finding
 
 HOT = "hot"
 SETTINGS = "settings"
-GIVEN = frozenset({HOT, SETTINGS})
+HEALTH = "health"
+GIVEN = frozenset({HOT, SETTINGS, HEALTH})
 """What everyone may ask for, and no resource may be called."""
 
 

@@ -17,11 +17,14 @@ from dynconnect.rpc.context import Context
 from dynconnect.rpc.errors import ConnectError
 from dynconnect.rpc.limits import Limits
 from dynconnect.rpc.metadata import Metadata
+from dynconnect.schema.schema import Schema, system
 from dynconnect.server import dispatch
 from dynconnect.server.asgi_call import Answer, App, Body, Receive, Scope, Send
 from dynconnect.server.asgi_lifespan import lifespan
-from dynconnect.server.routing import Router
-from dynconnect.wire.base import Exchange, Offer
+from dynconnect.server.routing import Match, Router
+from dynconnect.server.services.services import Services
+from dynconnect.server.services.statuses import Statuses
+from dynconnect.wire.base import Offer
 from dynconnect.wire.choose import Choice, Chooser
 from dynconnect.wire.compression import Compression, available
 from dynconnect.wire.events import Data, End, Event, Request, Response
@@ -51,7 +54,10 @@ class Server:
         http1_bidi: serve bidirectional streams over HTTP/1.1, where a client can't read before it
             has sent all; otherwise they are answered with 505, so that clients don't wait in vain.
         drain: seconds that calls of a replaced generation may go on; None lets them.
-        show_generation: name the generation that answers in a response header, for development.
+        reflect: which services reflection shows: patterns for their full names, as in a shell; all by
+            default, and without any there is no reflection.
+        dev: for development: a response header names the generation that answers, and health says of a
+            service without handlers too that it serves.
     """
 
     generations: Generations
@@ -67,18 +73,20 @@ class Server:
         require_connect_protocol_version: bool = False,
         http1_bidi: bool = True,
         drain: float | None = None,
-        show_generation: bool = False,
+        reflect: Sequence[str] = ("*",),
+        dev: bool = False,
     ) -> None:
         self._drain = drain
+        self._dev = dev
+        self._services = Services(reflect, idle_serves=dev)
         self._draft: Draft | None = None
         self._opening: asyncio.Task[Generation] | None = None
         if isinstance(generation, Draft):
             self._draft = generation
         else:
-            self.generations = Generations(generation, drain)
+            self._begin_with(generation)
         self._fallback = fallback
         self._limits = limits or Limits()
-        self._show_generation = show_generation
         known = available() if compressions is None else compressions
         offer = Offer(self._limits, known, require_version=require_connect_protocol_version)
         self._router = Router(Chooser(offer, _CODECS), http1_bidi=http1_bidi)
@@ -97,8 +105,14 @@ class Server:
             await send({"type": "websocket.close", "code": 1000})
 
     def stop(self, grace: float) -> None:
-        """Stop before long: calls that still run after *grace* seconds are told so, with `unavailable`."""
+        """Stop before long: health turns now, and calls that run after *grace* seconds get `unavailable`."""
+        self._services.stop()
         asyncio.get_running_loop().call_later(grace, self._cut, grace)
+
+    @property
+    def statuses(self) -> Statuses:
+        """Which services serve."""
+        return self._services.statuses
 
     def wrap(self, app: App) -> Server:
         """This server with *app* behind it: ``quart_app.asgi_app = server.wrap(quart_app.asgi_app)``."""
@@ -127,13 +141,16 @@ class Server:
         generation = await asyncio.shield(self._opening)
         if self._draft is not None:
             self._draft = None
-            self.generations = Generations(generation, self._drain)
+            self._begin_with(generation)
+
+    def _begin_with(self, first: Generation) -> None:
+        self.generations = Generations(first, self._drain)
+        self._services.follow(self.generations)
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = _request(scope)
-        routes = self.generations.current.routes
         extensions = scope.get("extensions") or {}
-        match = self._router.match(routes, request, trailers=_TRAILERS in extensions)
+        match = self._router.match(self._route(request.path), request, trailers=_TRAILERS in extensions)
         if match is None and self._fallback is not None:
             return await self._fallback(scope, receive, send)
         call = _Call(receive, send, self._limits, drains=EARLY_RESPONSE not in extensions)
@@ -144,40 +161,47 @@ class Server:
         call.answer.trailers = match.choice.protocol.needs_trailers
         if match.route is None:
             return await call.refuse(_no_such_method(match.choice, request))
+        if match.route.lasting:
+            await self._serve(self.generations.current.number, system(), match, request, scope, call)
+            return None
         generation = self.generations.enter(call.body.scope.cut)
         try:
-            exchange = match.choice.open(request, streaming=match.route.method.streaming)
-            if self._show_generation:
-                exchange.response_headers[GENERATION] = str(generation.number)
-            await call.run(_serve(generation, match.route, match.choice, exchange, request, scope, call))
+            await self._serve(generation.number, generation.schema, match, request, scope, call)
         finally:
             self.generations.leave(generation, call.body.scope.cut)
         return None
 
+    def _route(self, path: str) -> Route | None:
+        """Where a call to *path* goes: to a handler, to our own services, or where nothing is bound."""
+        generation = self.generations.current
+        route = generation.routes.get(path)
+        if route is not None and route.bound_by is not None:
+            return route
+        return self._services.find(generation, path) or route
 
-def _serve(
-    generation: Generation,
-    route: Route,
-    choice: Choice,
-    exchange: Exchange,
-    request: Request,
-    scope: Scope,
-    call: _Call,
-) -> Coroutine[None, None, None]:
-    context = Context(
-        route.method,
-        choice.protocol.name,
-        request.headers,
-        http_method=request.method,
-        query_string=request.query,
-        response_headers=exchange.response_headers,
-        response_trailers=exchange.response_trailers,
-        client_address=_address(scope.get("client")),
-        server_address=_address(scope.get("server")),
-        generation=generation.number,
-        send_headers=lambda: call.answer(exchange.head()),
-    )
-    return dispatch.serve(generation, route, context, exchange, call.body, call.answer)
+    async def _serve(
+        self, number: int, schema: Schema, match: Match, request: Request, scope: Scope, call: _Call
+    ) -> None:
+        """Run the call in generation *number*."""
+        route, choice = match
+        assert route is not None  # noqa: S101  who calls has looked
+        exchange = choice.open(request, streaming=route.method.streaming)
+        if self._dev:
+            exchange.response_headers[GENERATION] = str(number)
+        context = Context(
+            route.method,
+            choice.protocol.name,
+            request.headers,
+            http_method=request.method,
+            query_string=request.query,
+            response_headers=exchange.response_headers,
+            response_trailers=exchange.response_trailers,
+            client_address=_address(scope.get("client")),
+            server_address=_address(scope.get("server")),
+            generation=number,
+            send_headers=lambda: call.answer(exchange.head()),
+        )
+        await call.run(dispatch.serve(schema, route, context, exchange, call.body, call.answer))
 
 
 def _no_such_method(choice: Choice, request: Request) -> Sequence[Event]:

@@ -10,11 +10,12 @@ from contextlib import aclosing
 from typing import Any
 from typing import Protocol as Interface
 
-from dynconnect.live.generation import Generation, Route
+from dynconnect.live.generation import Route
 from dynconnect.rpc.code import Code
 from dynconnect.rpc.context import Context
 from dynconnect.rpc.errors import ConnectError
 from dynconnect.schema.codec import Codec
+from dynconnect.schema.schema import Schema
 from dynconnect.server.cancel_scope import CancelScope
 from dynconnect.wire.base import Exchange
 from dynconnect.wire.events import Event
@@ -52,18 +53,20 @@ class Answer(Interface):
 
 
 async def serve(
-    generation: Generation, route: Route, context: Context, exchange: Exchange, body: Body, answer: Answer
+    schema: Schema, route: Route, context: Context, exchange: Exchange, body: Body, answer: Answer
 ) -> None:
     """Run the call that *exchange* has begun. Never raises for what the peer or the handler did.
+
+    *schema* has the codecs, and the types of error details.
 
     Cancellation passes through: whoever cancels has given the client up.
     """
     began = time.perf_counter()
     error = None
     try:
-        await _converse(generation, route, context, exchange, body, answer)
+        await _converse(schema, route, context, exchange, body, answer)
     except ConnectError as exc:
-        error = generation.schema.pack(exc) if _is_sound(exc) else _hide(exc, context)
+        error = schema.pack(exc) if _is_sound(exc) else _hide(exc, context)
     except asyncio.CancelledError as exc:
         if body.disconnected or body.scope.cancelled_by_others:
             raise
@@ -81,10 +84,10 @@ async def serve(
 
 
 async def _converse(
-    generation: Generation, route: Route, context: Context, exchange: Exchange, body: Body, answer: Answer
+    schema: Schema, route: Route, context: Context, exchange: Exchange, body: Body, answer: Answer
 ) -> None:
     exchange.start()
-    codec = generation.schema.codecs[exchange.codec]
+    codec = schema.codecs[exchange.codec]
     context.start_deadline(exchange.timeout)
     timeout = _seconds_left(context)
     expired = timeout is not None and timeout <= 0

@@ -5,7 +5,6 @@ Source: Connect protocol, "Unary-Request" and "Error Codes"; gRPC over HTTP/2, "
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import NamedTuple
 
 from dynconnect.live.generation import Route
@@ -32,17 +31,14 @@ class Router:
         self._chooser = chooser
         self._http1_bidi = http1_bidi
 
-    def match(
-        self, routes: Mapping[str, Route], request: Request, *, trailers: bool
-    ) -> Match | Response | None:
+    def match(self, route: Route | None, request: Request, *, trailers: bool) -> Match | Response | None:
         """The call that *request* begins, the answer that refuses it, or None if it is no RPC's path.
 
         Args:
-            routes: by path, as they are served.
+            route: that of its path; None if there is none.
             request: its head.
             trailers: whether the server can send HTTP trailers.
         """
-        route = routes.get(request.path)
         if route is None:
             found = self._chooser.without_method(request.headers.get("content-type", ""))
         else:

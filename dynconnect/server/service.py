@@ -20,14 +20,16 @@ class Service:
     Attributes:
         origins: whose pages may call; ``*`` is any.
         drain: seconds that calls of a replaced generation may go on; None lets them.
-        show_generation: name the generation that answers in a response header.
+        reflect: which services reflection shows, as patterns; see `Server`.
+        dev: see `Server`.
     """
 
     inputs: Inputs
     origins: tuple[str, ...] = ()
     limits: Limits = field(default_factory=Limits)
     drain: float | None = None
-    show_generation: bool = False
+    reflect: tuple[str, ...] = ("*",)
+    dev: bool = False
 
     def prepare(self) -> Draft:
         """The draft of the first generation of the files as they are. It blocks.
@@ -49,7 +51,7 @@ class Service:
 
     def server(self, generation: Generation | Draft) -> Server:
         """A server that begins with *generation*; see there what becomes of a draft."""
-        return Server(generation, limits=self.limits, drain=self.drain, show_generation=self.show_generation)
+        return Server(generation, limits=self.limits, drain=self.drain, reflect=self.reflect, dev=self.dev)
 
     def app(self, server: Server) -> App:
         """*server* with all that stands in front of it."""

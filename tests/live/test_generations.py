@@ -152,7 +152,7 @@ async def test_calls_of_an_old_generation_are_cut_when_its_time_is_over(clock, c
     assert stays.why == "the handler was replaced while the call ran; call again"
 
 
-def test_calls_of_all_generations_are_cut_when_the_server_stops():
+async def test_calls_of_all_generations_are_cut_when_the_server_stops():
     live = Generations(generation(1))
     calls = [Call(), Call()]
     live.enter(calls[0].cut)

@@ -47,7 +47,7 @@ service Last {
 FILES = {
     "top.proto": TOP,
     "deep/one.proto": 'syntax = "proto3"; package deep; import "deep/two.proto"; message One { Two t = 1; }',
-    "deep/two.proto": 'syntax = "proto3"; package deep; import "deep/three.proto"; message Two {Three t = 1;}',
+    "deep/two.proto": 'syntax = "proto3"; package deep;import "deep/three.proto"; message Two {Three t = 1;}',
     "deep/three.proto": 'syntax = "proto3"; package deep; message Three {}',
     "open.proto": 'syntax = "proto3"; package open; message Open {}',
     "more.proto": """

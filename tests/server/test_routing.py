@@ -20,7 +20,7 @@ def route(method="Echo", kind="", *, path=None, verb="POST", query="", version="
     headers = Metadata({"content-type": kind} if kind else {})
     headers.extend({name.replace("_", "-"): value for name, value in more.items()})
     request = Request(verb, schema.path(method) if path is None else path, headers, query, version)
-    return Router(CHOOSER, http1_bidi=True).match(ROUTES, request, trailers=trailers)
+    return Router(CHOOSER, http1_bidi=True).match(ROUTES.get(request.path), request, trailers=trailers)
 
 
 def found(match):
@@ -203,7 +203,7 @@ def test_r10_connect_and_grpc_web_need_neither_trailers_nor_a_version(kind, vers
 
 def bidi_over_http1(method, kind, version):
     request = Request("POST", schema.path(method), Metadata({"content-type": kind}), "", version)
-    return Router(CHOOSER, http1_bidi=False).match(ROUTES, request, trailers=True)
+    return Router(CHOOSER, http1_bidi=False).match(ROUTES.get(request.path), request, trailers=True)
 
 
 def test_r11_bidi_over_http_1_is_served_unless_it_is_switched_off():

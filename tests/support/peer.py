@@ -79,7 +79,7 @@ class Peer:
 
     async def _serve(self) -> None:
         self.scope = CancelScope()
-        await dispatch.serve(self._generation, self._route, self._context, self._exchange, self, self)
+        await dispatch.serve(self._generation.schema, self._route, self._context, self._exchange, self, self)
 
     async def outcome(self) -> Outcome:
         """What the call came to, in time."""

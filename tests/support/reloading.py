@@ -58,7 +58,7 @@ async def reloading(
     """A server of *schema* and *plugins* in the working directory, which reloads; `build` may be another."""
     watched = Watched(Inputs(schema, plugins))
     seen = watched.contents()
-    server = Server(await build_in_thread(schema, plugins), show_generation=True)
+    server = Server(await build_in_thread(schema, plugins), dev=True)
     options.setdefault("build", lambda number, before: build_in_thread(schema, plugins, number, before))
     reloader = Reloader(server.generations, watched, tell=lambda news: found.tell(news), seen=seen, **options)
     found = Reloading(server, reloader)

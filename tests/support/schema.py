@@ -76,4 +76,4 @@ def routes(handlers: Mapping[str, Handler], *interceptors: Interceptor) -> Mappi
 
 
 def generation(handlers: Mapping[str, Handler], *interceptors: Interceptor, number: int = 1) -> Generation:
-    return Generation(number, f"hash {number}", schema(), routes(handlers, *interceptors))
+    return Generation(number, f"hash {number}", schema(), routes(handlers, *interceptors), interceptors)

@@ -1,0 +1,1 @@
+"""Health and reflection: handlers like any other, over the system schema, for the generation that is live."""
