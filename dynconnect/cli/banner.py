@@ -7,7 +7,7 @@ none.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from importlib.metadata import version
 from typing import TypeAlias
 
@@ -20,6 +20,7 @@ from dynconnect.live.generation import Generation
 from dynconnect.schema.method import Method
 from dynconnect.server.engines.endpoint import Endpoint
 from dynconnect.server.engines.table import Ability, Engine
+from dynconnect.server.services.services import matches
 
 MAX_METHODS = 20
 """With more methods than this the banner has one line for each service,"""
@@ -37,8 +38,13 @@ _SHAPES = {
 }
 
 
-def show(what: Listed, endpoint: Endpoint, engine: Engine, workers: int = 1) -> None:
-    """Print to stderr that *what* is served at *endpoint* on *engine*, and how to try it."""
+def show(
+    what: Listed, endpoint: Endpoint, engine: Engine, workers: int = 1, reflect: Sequence[str] = ("*",)
+) -> None:
+    """Print to stderr that *what* is served at *endpoint* on *engine*, and how to try it.
+
+    *reflect* are the patterns of the services that reflection shows.
+    """
     console = _console(stderr=True)
     console.print(Text.assemble(("dynconnect", "bold"), f" {version('dynconnect')}"))
     console.print()
@@ -53,6 +59,8 @@ def show(what: Listed, endpoint: Endpoint, engine: Engine, workers: int = 1) -> 
     console.print(Text(f"engine {engine.name}{lacks}", "dim"))
     if workers > 1:
         console.print(Text(_count(workers, "worker"), "dim"))
+    if "*" not in reflect:
+        console.print(_reflection(list(what.schema.services), reflect))
     command = curl.line(what.schema.methods.values(), what.bound_by, endpoint)
     if command is not None:
         console.print()
@@ -102,6 +110,18 @@ def _method(method: Method, bound_by: str | None, widths: tuple[int, int]) -> Te
     if bound_by is None:
         return Text(f"{left}unimplemented", "dim")
     return Text.assemble(left, (bound_by, "green"))
+
+
+def _reflection(services: Sequence[str], patterns: Sequence[str]) -> Text:
+    """What reflection shows of *services*, and which of *patterns* are of no use."""
+    if not patterns:
+        return Text("no reflection", "dim")
+    shown = sum(matches(service, patterns) for service in services)
+    vain = [one for one in patterns if not any(matches(service, [one]) for service in services)]
+    text = f"reflection shows {shown} of {_count(len(services), 'service')}"
+    if vain:
+        return Text(f"{text}; no service is called {' or '.join(vain)}", "yellow")
+    return Text(text, "dim")
 
 
 def _services(what: Listed) -> Iterator[Text]:

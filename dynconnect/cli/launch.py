@@ -151,7 +151,7 @@ def _serve(service: Service, settings: Settings, engine: Engine, mode: Mode) -> 
         )
 
     def announce() -> None:
-        banner.show(draft, endpoint, engine)
+        banner.show(draft, endpoint, engine, reflect=service.reflect)
         if mode.dev:
             keys.offer()
 
@@ -169,7 +169,8 @@ def _serve_outside(service: Service, settings: Settings, engine: Engine) -> None
     endpoint, draft = _load(settings, service)
     draft.close()
     with endpoint:
-        run(serve, _outside(service), endpoint, on_ready=lambda: banner.show(draft, endpoint, engine))
+        announce = partial(banner.show, draft, endpoint, engine, reflect=service.reflect)
+        run(serve, _outside(service), endpoint, on_ready=announce)
 
 
 @asynccontextmanager
@@ -193,7 +194,7 @@ def _supervise(
 
     engine.load()  # whether it is installed is said once
     with open_endpoint(settings) as endpoint:
-        announce = partial(banner.show, engine=engine, workers=mode.workers)
+        announce = partial(banner.show, engine=engine, workers=mode.workers, reflect=service.reflect)
         assignment = Assignment(
             service, engine.name, settings, endpoint.port, endpoint.sockets, begin, announce
         )

@@ -119,6 +119,10 @@ class Server:
         self._fallback = app
         return self
 
+    async def not_found(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request that is no RPC with 404, as a server without a fallback does."""
+        await self._call(scope, receive, send).refuse(_not_found(_request(scope)))
+
     async def _begin(self) -> None:
         if self._draft is not None:
             await self._open(self._draft)
@@ -149,13 +153,11 @@ class Server:
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = _request(scope)
-        extensions = scope.get("extensions") or {}
-        match = self._router.match(self._route(request.path), request, trailers=_TRAILERS in extensions)
-        if match is None and self._fallback is not None:
-            return await self._fallback(scope, receive, send)
-        call = _Call(receive, send, self._limits, drains=EARLY_RESPONSE not in extensions)
+        trailers = _TRAILERS in (scope.get("extensions") or {})
+        match = self._router.match(self._route(request.path), request, trailers=trailers)
         if match is None:
-            return await call.refuse(_not_found(request))
+            return await (self._fallback or self.not_found)(scope, receive, send)
+        call = self._call(scope, receive, send)
         if isinstance(match, Response):
             return await call.refuse((match, End()))
         call.answer.trailers = match.choice.protocol.needs_trailers
@@ -170,6 +172,10 @@ class Server:
         finally:
             self.generations.leave(generation, call.body.scope.cut)
         return None
+
+    def _call(self, scope: Scope, receive: Receive, send: Send) -> _Call:
+        extensions = scope.get("extensions") or {}
+        return _Call(receive, send, self._limits, drains=EARLY_RESPONSE not in extensions)
 
     def _route(self, path: str) -> Route | None:
         """Where a call to *path* goes: to a handler, to our own services, or where nothing is bound."""

@@ -39,10 +39,11 @@ async def lifespan(
             await end()
         await send(event)
 
-    await (fallback or _alone)(scope, receive_again, send_at_last)
+    await (fallback or alone)(scope, receive_again, send_at_last)
 
 
-async def _alone(_scope: Scope, receive: Receive, send: Send) -> None:
+async def alone(_scope: Scope, receive: Receive, send: Send) -> None:
+    """The lifespan of an application that has nothing to begin or end."""
     while True:
         message = await receive()
         await send({"type": message["type"] + ".complete"})

@@ -10,6 +10,7 @@ from dynconnect.live.inputs import Inputs
 from dynconnect.rpc.limits import Limits
 from dynconnect.server.asgi import Server
 from dynconnect.server.asgi_call import App
+from dynconnect.server.console.console import Console
 from dynconnect.server.cors import Cors
 
 
@@ -51,7 +52,8 @@ class Service:
 
     def server(self, generation: Generation | Draft) -> Server:
         """A server that begins with *generation*; see there what becomes of a draft."""
-        return Server(generation, limits=self.limits, drain=self.drain, reflect=self.reflect, dev=self.dev)
+        server = Server(generation, limits=self.limits, drain=self.drain, reflect=self.reflect, dev=self.dev)
+        return server.wrap(Console(server.statuses, server.not_found))
 
     def app(self, server: Server) -> App:
         """*server* with all that stands in front of it."""

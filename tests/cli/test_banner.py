@@ -84,6 +84,19 @@ def test_workers_are_counted_where_there_are_several(tmp_path, endpoint, capsys,
     assert ("2 workers" in capsys.readouterr().err.splitlines()) is (workers == 2)
 
 
+@pytest.mark.parametrize(
+    ("patterns", "line"),
+    [
+        ((), "no reflection"),
+        (("big.v1.*1",), "reflection shows 1 of 2 services"),
+        (("big.*", "x.*", "y"), "reflection shows 2 of 2 services; no service is called x.* or y"),
+    ],
+)
+def test_z13_what_reflection_shows_is_said_if_that_is_not_all(tmp_path, endpoint, capsys, patterns, line):
+    banner.show(make(tmp_path, 2), endpoint, ENGINES[DEFAULT], reflect=patterns)
+    assert line in capsys.readouterr().err.splitlines()
+
+
 def test_the_summary_tells_files_methods_and_handlers_to_the_output(tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
     make(tmp_path, 25, 1, PLUGIN.replace("do1", "do0"))

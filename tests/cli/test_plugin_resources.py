@@ -181,3 +181,48 @@ def test_each_worker_has_its_own(project):
         server.signal()
         assert server.finished() == 0
     assert sorted(server.results) == sorted(2 * ["loaded", "pool up", "table up", "table down", "pool down"])
+
+
+HEALTH = """\
+from dynconnect import resource, service
+
+@resource(scope="process")
+def line(health):
+    yield lambda serving: health.set(serving=serving)
+
+@service("notes.v1.Notes")
+class Notes:
+    def __init__(self, line, health):
+        self.line, self.health = line, health
+
+    def echo(self, request, ctx):  # in a thread
+        if request.text.startswith("line"):
+            self.line(request.text == "line up")
+        else:
+            self.health.set("notes.v1.Notes", serving=request.text == "up")
+        return {}
+"""
+
+
+def test_a_plugin_tells_how_it_is(project):
+    (project / "plugins" / "notes.py").write_text(HEALTH)
+    (project / "dynconnect.toml").unlink()
+    with (
+        program(*SERVE, cwd=project) as server,
+        httpx.Client(base_url=server.url, trust_env=False) as http,
+    ):
+
+        def seen(text):
+            assert http.post("/notes.v1.Notes/Echo", json={"text": text}).status_code == 200
+            check = http.post("/grpc.health.v1.Health/Check", json={"service": "notes.v1.Notes"})
+            return http.get("/readyz").status_code, check.json()["status"]
+
+        assert seen("up") == (200, "SERVING")
+        assert seen("down") == (200, "NOT_SERVING")
+        assert seen("line down") == (503, "NOT_SERVING")
+        server.signal(signal.SIGHUP)
+        server.line("gen 2")
+        # A new generation begins anew, and the line lives as long as the process.
+        assert http.get("/readyz").status_code == 503
+        assert seen("up") == (503, "SERVING")
+        assert seen("line up") == (200, "SERVING")

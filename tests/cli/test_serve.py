@@ -5,13 +5,15 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
 
+import grpc
 import httpx
 import pytest
 from click.testing import CliRunner
-from support.serving import Certificates, program
+from support.serving import GUARD, Certificates, finish, program
 
 from dynconnect.cli import launch, serve
 
@@ -168,3 +170,33 @@ def test_it_stops_when_it_is_told_to(project, number):
         server.signal(number)
         assert server.finished() == 0
     assert "Traceback" not in server.text
+
+
+@contextmanager
+def reflected(project, *options):
+    """The answers to `list_services` of a server with *options*."""
+    with (
+        program(*SERVE, *options, cwd=project) as server,
+        grpc.insecure_channel(server.url.removeprefix("http://")) as channel,
+    ):
+        call = channel.stream_stream("/grpc.reflection.v1.ServerReflection/ServerReflectionInfo")
+        yield call(iter([b"\x3a\0"]), timeout=GUARD)
+
+
+def test_z13_reflection_shows_some_services(project):
+    with reflected(project, "--reflect", "other.*") as answers:
+        (answer,) = answers
+    assert b"grpc.health.v1.Health" in answer
+    assert b"notes.v1.Notes" not in answer
+
+
+def test_z13_reflection_is_turned_off(project):
+    with reflected(project, "--no-reflection") as answers, pytest.raises(grpc.RpcError) as caught:
+        next(answers)
+    assert caught.value.code() is grpc.StatusCode.UNIMPLEMENTED
+
+
+def test_reflect_and_no_reflection_exclude_each_other(project):
+    done = finish(*SERVE, "--reflect", "x", "--no-reflection", cwd=project)
+    assert done.returncode == 2
+    assert "--reflect says what reflection shows: it is of no use with --no-reflection" in done.stderr

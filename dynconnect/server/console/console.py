@@ -1,0 +1,45 @@
+"""The application behind the RPCs, which imports Quart only when someone asks for one of its pages."""
+
+from __future__ import annotations
+
+import asyncio
+
+from dynconnect.server.asgi_call import App, Receive, Scope, Send
+from dynconnect.server.asgi_lifespan import alone
+from dynconnect.server.services.statuses import Statuses
+
+PATHS = frozenset({"/healthz", "/readyz"})
+"""All that it has."""
+
+
+class Console:
+    """Answers at `PATHS`.
+
+    Args:
+        statuses: what its probes tell.
+        otherwise: answers everything else.
+    """
+
+    def __init__(self, statuses: Statuses, otherwise: App) -> None:
+        self._statuses = statuses
+        self._otherwise = otherwise
+        self._pages: App | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] == "lifespan":
+            await alone(scope, receive, send)
+        elif scope["type"] == "http" and scope["path"] in PATHS:
+            if self._pages is None:
+                # In a thread: it takes a sixth of a second, and calls go on.
+                self._pages = await asyncio.to_thread(self._make)
+            await self._pages(scope, receive, send)
+        elif scope["type"] == "websocket":
+            await send({"type": "websocket.close", "code": 1000})
+        else:
+            await self._otherwise(scope, receive, send)
+
+    def _make(self) -> App:
+        from dynconnect.server.console.pages import pages
+
+        return pages(self._statuses)
