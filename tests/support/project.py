@@ -45,10 +45,11 @@ class Notes:
         try:
             yield {"text": "first"}
             if request.text == "spin":
+                print("spins", flush=True)
                 while True:
                     time.sleep(0.01)
             if request.text == "block":
-                await asyncio.to_thread(threading.Event().wait)
+                await asyncio.to_thread(block)
             if request.text == "wait":
                 await asyncio.Event().wait()
         finally:
@@ -60,6 +61,11 @@ class Notes:
     async def chat(self, requests, ctx):
         async for request in requests:
             yield {"text": request.text}
+
+
+def block():
+    print("blocks", flush=True)
+    threading.Event().wait()
 """
 
 

@@ -103,6 +103,7 @@ def test_a_second_signal_ends_it_even_if_a_handler_holds_up_the_loop(project, lo
 def test_a_handler_that_cannot_be_stopped_does_not_keep_the_process(project, text):
     soon = "from dynconnect.server.engines import run; run.END_TIMEOUT = 0.5"
     with program(*SERVE, "--grace", 0, cwd=project, prelude=soon) as server, stream(server.url, text):
+        server.line(f"^{text}s$")
         server.signal()
         assert server.finished() == 0
     assert "something still runs in a handler" in server.text
