@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from dynconnect.cli import logs, news, report
+from dynconnect.cli import logs, news
 from dynconnect.live.news import News, Swapped
 from dynconnect.schema.finding import Finding, FindingsError
 from dynconnect.server.engines import table
@@ -198,7 +198,13 @@ def _supervise(
         assignment = Assignment(
             service, engine.name, settings, endpoint.port, endpoint.sockets, begin, announce
         )
-        supervise(mode.workers, assignment, endpoint, on_refused=lambda exc: report.show(exc.findings))
+        supervise(
+            mode.workers,
+            assignment,
+            endpoint,
+            refuse_breaking=mode.refuse_breaking,
+            tell=news.show,
+        )
 
 
 def _set_aside_what_stays() -> None:

@@ -19,6 +19,9 @@ Cut: TypeAlias = Callable[[str], object]
 REPLACED = "the handler was replaced while the call ran; call again"
 STOPS = "the server stops; call again"
 
+LIVE_MAX = 8
+"""How many generations may have calls at a time, the current one included; each holds its classes."""
+
 COLLECT_AFTER = 0.1
 """Seconds from the end of a generation's last call to the collection of what it left."""
 
@@ -56,6 +59,11 @@ class Generations:
     def draining(self) -> tuple[Generation, ...]:
         """Old generations that calls still use, oldest first."""
         return tuple(generation for generation in self._running if generation is not self._current)
+
+    @property
+    def full(self) -> bool:
+        """Whether no more generations may be live than there are."""
+        return len(self._running) >= LIVE_MAX
 
     def running(self, generation: Generation) -> int:
         """How many calls use *generation*."""

@@ -13,14 +13,13 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Self, TypeAlias
 
-from dynconnect.live.changes import describe
+from dynconnect.live.comparison import compare
 from dynconnect.live.generation import Generation
 from dynconnect.live.generations import Generations
 from dynconnect.live.inputs import Watched
 from dynconnect.live.news import Held, Mended, News, NotLoaded, Refused, Stale, Swapped, Unchanged, Undone
 from dynconnect.live.watch import touched
 from dynconnect.plugins.places import shown
-from dynconnect.schema.breaking import Breaking, Level, breaking
 from dynconnect.schema.finding import Finding, FindingsError
 from dynconnect.schema.sources import is_ignored
 
@@ -30,8 +29,6 @@ PATIENCE = 0.25
 """Seconds that a set of files may be broken before that is said: it may be half written."""
 TORN_MAX = 4
 """How often files that change while they are read are read again before they are taken as they are."""
-LIVE_MAX = 8
-"""How many generations may have calls at a time, the current one included; each holds its classes."""
 REMIND = 1.0
 """Seconds between two reminders that what serves is not what was saved."""
 ECHO = 1.0
@@ -182,9 +179,8 @@ class Reloader:
             self._settle()
             self._tell(Mended(current.number))
             return
-        changes = await asyncio.to_thread(describe, current, candidate)
-        broken = await asyncio.to_thread(breaking, current.schema, candidate.schema)
-        if self._refuse_breaking and (findings := _findings(broken)):
+        found = await asyncio.to_thread(compare, current, candidate)
+        if self._refuse_breaking and (findings := found.refusal()):
             self._refuse(findings)
             return
         if not await self._room():
@@ -194,7 +190,9 @@ class Reloader:
         self._adopt(candidate)
         self._swap(candidate)
         self._settle()
-        self._tell(Swapped(candidate.number, edited, changes, broken, self._loop.time() - began))
+        self._tell(
+            Swapped(candidate.number, edited, found.changes, found.breaking, self._loop.time() - began)
+        )
 
     def _swap(self, new: Generation) -> None:
         """Serve *new*, and keep what it replaces, if that may be wanted."""
@@ -231,9 +229,9 @@ class Reloader:
     async def _room(self) -> bool:
         """Wait until one more generation may live; whether it may, or something else is wanted before."""
         told = False
-        while len(draining := self._generations.draining) >= LIVE_MAX - 1:
+        while self._generations.full:
             if not told:
-                numbers = tuple(old.number for old in draining)
+                numbers = tuple(old.number for old in self._generations.draining)
                 self._tell(Held(self._generations.current.number, numbers))
                 told = True
             if await self._changes(self._generations.dropped()):
@@ -317,16 +315,6 @@ class Reloader:
 
 def _shown(paths: Iterable[Path]) -> tuple[str, ...]:
     return tuple(sorted(map(shown, paths)))
-
-
-def _findings(broken: Iterable[Breaking]) -> tuple[Finding, ...]:
-    """What is said of an edit that is refused for what it breaks; the source alone does not count."""
-    hint = "reserve what you remove, and add what is new under new numbers and names"
-    return tuple(
-        Finding(one.where, f"{one.element} {one.what} (breaks {one.level.value})", hint)
-        for one in broken
-        if one.level is not Level.SOURCE
-    )
 
 
 def _files_of(findings: Iterable[Finding]) -> frozenset[Path]:

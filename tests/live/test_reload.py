@@ -16,6 +16,7 @@ from support.shop import PROTO, make_set
 from dynconnect.live import generations as generations_module
 from dynconnect.live import reload as reload_module
 from dynconnect.live.build import build, build_in_thread
+from dynconnect.live.generations import LIVE_MAX
 from dynconnect.live.news import Held, Mended, NotLoaded, Refused, Stale, Swapped, Unchanged, Undone
 from dynconnect.schema.finding import Finding, FindingsError
 
@@ -536,7 +537,7 @@ async def is_mended(project, live):
 
 
 async def waits(project, live):
-    for _ in range(reload_module.LIVE_MAX - 1):
+    for _ in range(LIVE_MAX - 1):
         live.server.generations.enter(object())
         live.reloader.request()
         await live.next(Swapped)

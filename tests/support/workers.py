@@ -55,6 +55,9 @@ class Notes:
         while not Path(request.text).exists():
             await asyncio.sleep(0.01)
         yield {"text": "last"}
+
+
+LAST = 0
 """
 
 

@@ -22,15 +22,15 @@ class Candidate:
         self._swap = swap
         self._generation: Generation | None = None
 
-    async def prepare(self, number: int) -> str:
-        """Build the generation *number*, in the place of an earlier candidate; the hash of its content.
+    async def prepare(self, number: int) -> Generation:
+        """Build the generation *number*, in the place of an earlier candidate, and keep it.
 
         Raises:
             FindingsError: with every finding.
         """
         await self.abort()
         self._generation = await self._build(number)
-        return self._generation.hash
+        return self._generation
 
     async def commit(self) -> None:
         """Swap to what was prepared, if anything was."""

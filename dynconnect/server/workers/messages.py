@@ -7,9 +7,10 @@ To stop, a worker gets SIGTERM; if its supervisor dies, the end of the pipe says
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
+from dynconnect.live.comparison import Comparison
 from dynconnect.schema.finding import Finding
 
 
@@ -37,9 +38,10 @@ class Announce:
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A generation is built, of the content that *hash* stands for."""
+    """A generation is built, of the content that *hash* stands for; how it compares with what serves."""
 
     hash: str
+    comparison: Comparison = field(default_factory=Comparison)
 
 
 @dataclass(frozen=True, slots=True)

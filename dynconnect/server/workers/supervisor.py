@@ -14,6 +14,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import count
 
+from dynconnect.live import news
+from dynconnect.live.news import News
 from dynconnect.schema.finding import Finding, FindingsError
 from dynconnect.server.engines.endpoint import Endpoint
 from dynconnect.server.engines.run import END_TIMEOUT, STOP_SIGNALS
@@ -39,7 +41,12 @@ KILL_AFTER = 1.0
 
 
 def supervise(
-    workers: int, assignment: Assignment, endpoint: Endpoint, *, on_refused: Callable[[FindingsError], object]
+    workers: int,
+    assignment: Assignment,
+    endpoint: Endpoint,
+    *,
+    refuse_breaking: bool,
+    tell: Callable[[News], object],
 ) -> None:
     """Serve by as many *workers* at *endpoint* until SIGINT or SIGTERM.
 
@@ -47,7 +54,8 @@ def supervise(
         workers: at least one.
         assignment: what each of them does.
         endpoint: its sockets are closed at the end.
-        on_refused: called when a reload was refused.
+        refuse_breaking: refuse a reload that breaks callers, on the wire or in JSON; else it is only told.
+        tell: hears what came of each reload.
 
     Raises:
         FindingsError: nothing can be served as it is, or no worker can be started any more.
@@ -56,13 +64,13 @@ def supervise(
     # would spread a burst better: of 200 connections at once, two workers got 95 and 105 in the mean,
     # and of shared sockets 69 and 131 (one by one 84 and 116). But a worker's end would reset what
     # waits in its own queue, and a second server could take the same port without a word.
-    asyncio.run(_supervise(workers, assignment, endpoint, on_refused))
+    supervisor = Supervisor(
+        lambda number: WorkerProcess(number, assignment), tell, refuse_breaking=refuse_breaking
+    )
+    asyncio.run(_supervise(supervisor, workers, endpoint))
 
 
-async def _supervise(
-    workers: int, assignment: Assignment, endpoint: Endpoint, on_refused: Callable[[FindingsError], object]
-) -> None:
-    supervisor = Supervisor(lambda number: WorkerProcess(number, assignment), on_refused)
+async def _supervise(supervisor: Supervisor, workers: int, endpoint: Endpoint) -> None:
     stop = asyncio.Event()
     with _signals(stop, supervisor):
         working = asyncio.create_task(supervisor.run(workers))
@@ -106,14 +114,20 @@ class Supervisor:
 
     Args:
         spawn: starts the process of a worker's number.
-        on_refused: called when a reload was refused.
+        tell: hears what came of each reload.
+        refuse_breaking: refuse what breaks callers, on the wire or in JSON.
     """
 
     def __init__(
-        self, spawn: Callable[[int], WorkerProcess], on_refused: Callable[[FindingsError], object]
+        self,
+        spawn: Callable[[int], WorkerProcess],
+        tell: Callable[[News], object],
+        *,
+        refuse_breaking: bool = False,
     ) -> None:
         self._spawn = spawn
-        self._on_refused = on_refused
+        self._tell = tell
+        self._refuse_breaking = refuse_breaking
         self._workers: set[WorkerProcess] = set()  # that have not ended
         self._generation = 1
         self._hash = ""
@@ -166,25 +180,27 @@ class Supervisor:
     async def _start(self, workers: int) -> list[WorkerProcess]:
         async with self._changing:
             started = [self._new(number) for number in range(1, workers + 1)]
-            self._hash = await self._agree(started, self._generation)
+            self._hash = (await self._agree(started, self._generation)).hash
             await self._commit(started)
         for worker in self._serving()[:1]:
             worker.tell(Announce())
         return started
 
-    async def _agree(self, workers: Sequence[WorkerProcess], number: int) -> str:
-        """Have the generation *number* prepared by all *workers*; the hash of what they all have.
+    async def _agree(self, workers: Sequence[WorkerProcess], number: int) -> Prepared:
+        """Have the generation *number* prepared by all *workers*; what they all have.
 
         Raises:
-            FindingsError: it can't be built, or not by all; none of them has it then.
+            FindingsError: it can't be built, or not by all, or it is refused; none of them has it then.
         """
         # One is first: a plugin that brings down its process is to bring down no more than one.
         first, *others = workers
         try:
             for _ in range(AGREE_MAX):
-                found = _content(first, await first.ask(Prepare(number)))
+                found = _prepared(first, await first.ask(Prepare(number)))
+                if self._refuse_breaking and (findings := found.comparison.refusal()):
+                    raise FindingsError(findings)
                 replies = await asyncio.gather(*(worker.ask(Prepare(number)) for worker in others))
-                if {found} == {found, *map(_content, others, replies)}:
+                if {found.hash} >= {_prepared(*each).hash for each in zip(others, replies, strict=True)}:
                     return found
                 log.warning("files changed while workers loaded them: they load them again")
             hint = "wait until they are complete, and try again"
@@ -211,15 +227,17 @@ class Supervisor:
         workers = self._serving()
         if not workers:
             return  # whoever starts next loads the files as they are
+        began = asyncio.get_running_loop().time()
         try:
-            content = await self._agree(workers, self._generation + 1)
+            found = await self._agree(workers, self._generation + 1)
         except FindingsError as exc:
-            self._on_refused(exc)
-            log.warning("reload refused: generation %d goes on", self._generation)
+            self._tell(news.Refused(self._generation, exc.findings))
             return
-        self._generation, self._hash = self._generation + 1, content
+        self._generation, self._hash = self._generation + 1, found.hash
         await self._commit(workers)
-        log.info("generation %d serves", self._generation)
+        seconds = asyncio.get_running_loop().time() - began
+        changes, breaking = found.comparison.changes, found.comparison.breaking
+        self._tell(news.Swapped(self._generation, (), changes, breaking, seconds))
 
     # --- those that end -------------------------------------------------------------------------------------
 
@@ -276,7 +294,7 @@ class Supervisor:
             # With none left to agree with, it begins another generation.
             self._generation += alone
             match await worker.ask(Prepare(self._generation)):
-                case Prepared(content) if alone or content == self._hash:
+                case Prepared(hash=content) if alone or content == self._hash:
                     self._hash = content
                     await self._commit([worker])
                 case Prepared():
@@ -292,10 +310,10 @@ class Supervisor:
         return worker.serving
 
 
-def _content(worker: WorkerProcess, reply: Reply) -> str:
+def _prepared(worker: WorkerProcess, reply: Reply) -> Prepared:
     match reply:
-        case Prepared(content):
-            return content
+        case Prepared():
+            return reply
         case Refused(findings):
             raise FindingsError(findings)
         case _:

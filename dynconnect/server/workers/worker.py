@@ -17,6 +17,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 
+from dynconnect.live.comparison import compare
 from dynconnect.live.generation import Generation
 from dynconnect.schema.finding import Finding, FindingsError
 from dynconnect.server.asgi import Server
@@ -40,6 +41,13 @@ from dynconnect.server.workers.messages import (
 )
 
 log = logging.getLogger(__name__)
+
+
+_FULL = Finding(
+    "--workers",
+    "too many older generations still have calls",
+    "wait until they end, or set a shorter --drain",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +171,11 @@ class _Worker:
 
     async def _prepare(self, number: int) -> Answer:
         try:
-            return Prepared(await self._candidate.prepare(number))
+            candidate = await self._candidate.prepare(number)
+            if self._server is None:
+                return Prepared(candidate.hash)
+            current = self._server.generations.current
+            return Prepared(candidate.hash, await asyncio.to_thread(compare, current, candidate))
         except FindingsError as exc:
             return Refused(exc.findings)
         except Exception as exc:
@@ -176,7 +188,11 @@ class _Worker:
             of = self._assignment
             # A context for TLS can't be sent: each worker makes its own.
             self._endpoint = Endpoint(of.settings, of.port, of.sockets, tls.context_of(of.settings))
-        predecessor = None if self._server is None else self._server.generations.current
+        predecessor = None
+        if self._server is not None:
+            if self._server.generations.full:
+                raise FindingsError([_FULL])
+            predecessor = self._server.generations.current
         return await self._assignment.service.build(number, predecessor)
 
     def _swap(self, generation: Generation) -> None:

@@ -41,7 +41,7 @@ def bench():
 
 
 async def test_what_is_prepared_is_swapped_in_once_it_is_wanted(bench):
-    assert await bench.candidate.prepare(2) == "content 2"
+    assert await bench.candidate.prepare(2) is bench.built[0]
     assert bench.swapped == []
     await bench.candidate.commit()
     await bench.candidate.commit()

@@ -9,6 +9,9 @@ import logging
 import pytest
 from support.serving import GUARD
 
+from dynconnect.live import news
+from dynconnect.live.comparison import Comparison
+from dynconnect.schema.breaking import Breaking, Level
 from dynconnect.schema.finding import Finding, FindingsError
 from dynconnect.server.engines.settings import StartError
 from dynconnect.server.workers import supervisor
@@ -67,9 +70,9 @@ class Fleet:
     def __init__(self, *scripts):
         self.scripts = list(scripts)
         self.workers = []
-        self.refused = []
+        self.news = []
         self._spawned = asyncio.Event()
-        self.supervisor = Supervisor(self.spawn, self.refused.append)
+        self.supervisor = Supervisor(self.spawn, self.news.append)
 
     def spawn(self, number):
         script = self.scripts.pop(0) if len(self.scripts) > 1 else self.scripts[0]
@@ -159,9 +162,41 @@ async def test_a_reload_is_for_all_or_for_none(first, second, text, prepared):
     before = [len(orders) for orders in fleet.orders]
     fleet.supervisor.request_reload()
     await settle()
-    assert [str(error).startswith(text) for error in fleet.refused] == [True]
+    (told,) = fleet.news
+    assert isinstance(told, news.Refused)
+    assert str(told.findings[0]).startswith(text)
     after = [orders[at:] for orders, at in zip(fleet.orders, before, strict=False)]
     assert after == [[Prepare(2)] * count + [Abort()] for count in prepared]
+    await cancelled(running)
+
+
+BREAKS = Prepared(
+    "b", Comparison(("Note changed",), (Breaking(Level.WIRE, "X", "Note", "is gone", "a.proto:1"),))
+)
+
+
+async def test_what_changes_and_breaks_is_told():
+    fleet = Fleet([A, BREAKS])
+    running = await started(fleet)
+    fleet.supervisor.request_reload()
+    await settle()
+    (told,) = fleet.news
+    assert (told.number, told.changes, told.breaking) == (
+        2,
+        BREAKS.comparison.changes,
+        BREAKS.comparison.breaking,
+    )
+    await cancelled(running)
+
+
+async def test_what_breaks_is_refused_before_others_build_it():
+    fleet = Fleet([A, BREAKS])
+    fleet.supervisor = Supervisor(fleet.spawn, fleet.news.append, refuse_breaking=True)
+    running = await started(fleet)
+    fleet.supervisor.request_reload()
+    await settle()
+    assert [orders[-2:] for orders in fleet.orders] == [[Prepare(2), Abort()], [Commit(), Abort()]]
+    assert "Note is gone" in str(fleet.news[0].findings[0])
     await cancelled(running)
 
 
