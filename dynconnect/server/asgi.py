@@ -226,16 +226,23 @@ def _not_found(request: Request) -> Sequence[Event]:
     return (head, End()) if request.method == "HEAD" else (head, Data(text), End())
 
 
-def load(schema: Sequence[str], plugins: Sequence[str] = (), *, config: str | None = None) -> Server:
+def load(
+    schema: Sequence[str],
+    plugins: Sequence[str] = (),
+    *,
+    config: str | None = None,
+    protoc: str | None = None,
+) -> Server:
     """A server of these schemas (sets, .proto files, globs, folders) and plugins (files, folders, modules).
 
     *config* is the file of the plugins' settings; without one it is ``dynconnect.toml``, if that is there.
+    *protoc* compiles .proto files; without one it is whichever is found.
     Plugins that have resources begin when the server does, at the lifespan's startup or the first call.
 
     Raises:
         FindingsError: with all that is wrong with them.
     """
-    draft = prepare(schema, plugins, config=config)
+    draft = prepare(schema, plugins, config=config, protoc=protoc)
     return Server(draft if draft.resources else draft.open_at_once())
 
 

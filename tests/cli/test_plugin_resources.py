@@ -87,6 +87,16 @@ def test_they_are_there_before_the_first_call_and_gone_after_the_last(project, e
     assert "Traceback" not in server.text
 
 
+def test_envoy_has_them_in_its_own_process(project):
+    pytest.importorskip("pyvoy")
+    with program(*SERVE, "--engine", "pyvoy", cwd=project, URL="db") as server:
+        assert echo(server.url)["text"] == "db/notes"
+        server.signal()
+        assert server.finished() == 0
+    # It is loaded here too, to find what is wrong with it, and set up only where it serves.
+    assert events(server) == ["loaded", "loaded", "pool up", "table up", "table down", "pool down"]
+
+
 def test_a_reload_renews_those_of_the_generation_and_hands_over(project):
     with program(*SERVE, cwd=project) as server:
         assert echo(server.url) == {"text": "remote/notes", "starCount": 1}

@@ -45,6 +45,17 @@ def test_connect_and_grpc_are_answered_on_one_port(project):
     assert "engine pyvoy, no HTTP/2 without TLS, by Upgrade" in server.text
 
 
+def test_health_and_reflection_are_there_too(project):
+    with program(*SERVE, cwd=project) as server:
+        with httpx.Client(base_url=server.url, trust_env=False) as http:
+            assert http.get("/readyz").status_code == 200
+            assert http.post("/grpc.health.v1.Health/Check", json={}).json() == {"status": "SERVING"}
+        with grpc.insecure_channel(server.url.partition("//")[2]) as channel:
+            reflect = channel.stream_stream("/grpc.reflection.v1.ServerReflection/ServerReflectionInfo")
+            (answer,) = reflect(iter([b"\x3a\0"]))
+            assert b"notes.v1.Notes" in answer
+
+
 def test_tls_has_http_3_beside_it_and_asks_for_client_certificates(project, tmp_path):
     files = Certificates(tmp_path)
     tls = ("--tls-cert", files.cert, "--tls-key", files.key, "--tls-client-ca", files.authority)
