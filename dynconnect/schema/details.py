@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import TypeAlias
 
 from google.protobuf.message import Error, Message
 
 from dynconnect.rpc.errors import ConnectError, Detail, ErrorDetail
-from dynconnect.schema.codec import FOREIGN, FindClass, Json
+from dynconnect.schema.json.fields import FindClass
 from dynconnect.schema.messages import build
 
 _log = logging.getLogger(__name__)
+
+ToValue: TypeAlias = Callable[[Message], object]
 
 _ANY = "google.protobuf.Any"
 
@@ -21,20 +24,22 @@ def type_name(url: str) -> str:
     return url.rpartition("/")[2]
 
 
-def pack(error: ConnectError, find_class: FindClass) -> ConnectError:
+def pack(error: ConnectError, find_class: FindClass, to_value: ToValue) -> ConnectError:
     """*error* with each detail as an ErrorDetail, readable (`debug`) where its type is found.
+
+    *to_value* gives the JSON value of a message.
 
     A detail that cannot be packed is left out and logged: it must not hide the error itself.
     """
     if not error.details:
         return error
-    details = [found for detail in error.details if (found := _packed(detail, find_class))]
+    details = [found for detail in error.details if (found := _packed(detail, find_class, to_value))]
     # A new one: its author may raise the same object again, in a generation with other types.
     packed = ConnectError(error.code, error.message, details, metadata=error.metadata)
     return packed.with_traceback(error.__traceback__)
 
 
-def _packed(detail: Detail, find_class: FindClass) -> ErrorDetail | None:
+def _packed(detail: Detail, find_class: FindClass, to_value: ToValue) -> ErrorDetail | None:
     """*detail* ready to send; None, and a line in the log, if it cannot be packed."""
     try:
         if isinstance(detail, Mapping):
@@ -48,7 +53,7 @@ def _packed(detail: Detail, find_class: FindClass) -> ErrorDetail | None:
         return None
     if detail.debug is not None:
         return detail
-    return ErrorDetail(detail.type, detail.value, _debug(detail, find_class))
+    return ErrorDetail(detail.type, detail.value, _debug(detail, find_class, to_value))
 
 
 def _from_mapping(fields: Mapping[str, object], find_class: FindClass) -> Message:
@@ -73,7 +78,7 @@ def _from_message(message: Message) -> ErrorDetail:
     return ErrorDetail(message.DESCRIPTOR.full_name, message.SerializeToString(deterministic=True))
 
 
-def _debug(detail: ErrorDetail, find_class: FindClass) -> object:
+def _debug(detail: ErrorDetail, find_class: FindClass, to_value: ToValue) -> object:
     """The JSON value of *detail*, or None if something in it is not known.
 
     People read it and programs read the bytes, so it may be missing but never wrong (Connect protocol,
@@ -83,6 +88,6 @@ def _debug(detail: ErrorDetail, find_class: FindClass) -> object:
     if cls is None:
         return None
     try:
-        return Json(find_class).to_value(cls.FromString(detail.value))
-    except FOREIGN:
+        return to_value(cls.FromString(detail.value))
+    except (Error, RecursionError, ValueError):
         return None

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from typing import cast
 
+from google.protobuf.descriptor import Descriptor
 from google.protobuf.descriptor_pool import DescriptorPool
+from google.protobuf.message import Message
+from google.protobuf.reflection import GeneratedProtocolMessageType
 
 from dynconnect.schema.checks import check
 from dynconnect.schema.content import AGAIN
@@ -73,3 +77,13 @@ def _refused(pool: DescriptorPool, file: File, why: str) -> Finding:
             return Finding(file.proto.name, why, hint)
         hint += f"; {other} declares it too: give both sets the same import root"
     return Finding(file.proto.name, why, hint)
+
+
+def flat_class(descriptor: Descriptor) -> type[Message]:
+    """The class of *descriptor*, made without those of its fields.
+
+    Never GetMessageClass: it makes them too, by recursion, and overflows the stack on a chain of some 500
+    types. upb makes them itself when they are read, and gives all who ask the one class of a descriptor.
+    """
+    members = {"DESCRIPTOR": descriptor, "__module__": descriptor.full_name.rpartition(".")[0]}
+    return cast("type[Message]", GeneratedProtocolMessageType(descriptor.name, (Message,), members))

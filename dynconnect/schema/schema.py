@@ -10,17 +10,15 @@ import hashlib
 import threading
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
-from typing import cast
 
-from google.protobuf.descriptor import Descriptor
 from google.protobuf.message import Message
-from google.protobuf.reflection import GeneratedProtocolMessageType
 
 from dynconnect.rpc.errors import ConnectError
 from dynconnect.schema import details
 from dynconnect.schema.codec import Binary, Codec, Json
+from dynconnect.schema.json.options import JsonOptions
 from dynconnect.schema.method import Method
-from dynconnect.schema.pool import build
+from dynconnect.schema.pool import build, flat_class
 from dynconnect.schema.sources import Source
 from dynconnect.schema.system import sources as system_sources
 
@@ -61,8 +59,9 @@ class Schema:
             {method.path: method for methods in self.services.values() for method in methods}
         )
         self.hash = _hash(self.files)
-        codecs: tuple[Codec, ...] = (Binary(), Json(self.find_message_class))
-        self.codecs: Mapping[str, Codec] = MappingProxyType({codec.name: codec for codec in codecs})
+        self._codecs: dict[JsonOptions, Mapping[str, Codec]] = {}
+        self._json = Json(self.find_message_class)
+        self.codecs = self.codecs_with(JsonOptions())
 
     def message_class(self, full_name: str) -> type[Message]:
         """The class of the message *full_name*, made at first use, the same one each time.
@@ -77,8 +76,16 @@ class Schema:
             except (KeyError, TypeError):  # TypeError: a peer's name that is no Unicode
                 raise LookupError(f"no message {full_name} in the schema") from None
             # Two threads may come here at once: upb gives both the one class of the descriptor.
-            found = self._classes[full_name] = _class(descriptor)
+            found = self._classes[full_name] = flat_class(descriptor)
         return found
+
+    def codecs_with(self, options: JsonOptions) -> Mapping[str, Codec]:
+        """The codecs by name, of which that of JSON has *options*."""
+        if options not in self._codecs:
+            plain = options == JsonOptions()
+            codecs = (Binary(), self._json if plain else Json(self.find_message_class, options))
+            self._codecs[options] = MappingProxyType({codec.name: codec for codec in codecs})
+        return self._codecs[options]
 
     def find_message_class(self, full_name: str) -> type[Message] | None:
         """The class of the message *full_name* in this schema, else in the system schema, else None."""
@@ -94,7 +101,7 @@ class Schema:
 
         What cannot be packed is left out and logged.
         """
-        return details.pack(error, self.find_message_class)
+        return details.pack(error, self.find_message_class, self._json.to_value)
 
     def _services(self, given: frozenset[str]) -> Iterable[tuple[str, tuple[Method, ...]]]:
         # GetOptions() answers in the default pool's class, which knows no custom options.
@@ -112,13 +119,6 @@ class Schema:
                         for method in service.methods
                     ),
                 )
-
-
-def _class(descriptor: Descriptor) -> type[Message]:
-    # Never GetMessageClass: it makes the classes of all fields too, by recursion, and overflows the stack
-    # on a chain of some 500 types. upb makes those itself when they are read.
-    members = {"DESCRIPTOR": descriptor, "__module__": descriptor.full_name.rpartition(".")[0]}
-    return cast("type[Message]", GeneratedProtocolMessageType(descriptor.name, (Message,), members))
 
 
 def _hash(files: Mapping[str, bytes]) -> str:

@@ -1,0 +1,340 @@
+"""From JSON values to messages: a table of fields for each type, and one call of a constructor for the whole.
+
+A reader turns an object into the arguments of the constructor, objects in it into theirs, and so on; so the
+tree of messages is built in C. Only types with extensions in the document are made one by one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
+
+from google.protobuf.descriptor import Descriptor, FieldDescriptor
+from google.protobuf.message import Message
+
+from dynconnect.schema.finding import nearest
+from dynconnect.schema.json.errors import JsonError, expected
+from dynconnect.schema.json.fields import (
+    FindClass,
+    any_type,
+    descriptor_of,
+    extensions_of,
+    is_map,
+    key_and_value,
+    message_of,
+)
+from dynconnect.schema.json.options import JsonOptions
+from dynconnect.schema.json.scalars import SKIP, Read, is_null_value, reader_of
+from dynconnect.schema.json.wellknown import ANY, BARE, DEPTH_MAX, READ, STRUCT, VALUE, WRAPPERS
+from dynconnect.schema.pool import flat_class
+
+_NEAREST_MAX = 500
+"""Among so many names at most the nearest is looked for."""
+
+
+class _Entry(NamedTuple):
+    """What a table knows of a field.
+
+    Attributes:
+        name: its argument of the constructor.
+        fits: the type of values that are taken as they are; None if there is none.
+        read: what becomes of the others.
+        takes_null: whether null is a value of it, and not the lack of one.
+    """
+
+    name: str
+    fits: type | None
+    read: Read
+    takes_null: bool
+
+
+_IGNORED = _Entry("", None, lambda _value, _depth: SKIP, takes_null=False)
+"""What a table has for a member that is no field."""
+
+
+class Decoder:
+    """Reads messages of any pool.
+
+    Args:
+        find_class: finds the types of Any.
+    """
+
+    def __init__(self, find_class: FindClass, options: JsonOptions) -> None:
+        self._find_class = find_class
+        self._strict = options.strict
+        self._skips = options.skip_unknown_enums and not options.strict
+        self._reads: dict[Descriptor, Read] = {}
+
+    def message(self, value: object, cls: type[Message], depth: int = 0) -> Message:
+        """The *cls* that *value* is, at *depth* below the first message.
+
+        Raises:
+            JsonError: it is none.
+        """
+        return _built(cls, self.of(descriptor_of(cls))(value, depth))
+
+    def of(self, descriptor: Descriptor) -> Read:
+        """What reads messages of *descriptor*; it gives what `_built` takes, and raises JsonError."""
+        read = self._reads.get(descriptor)
+        if read is None:
+            read = self._reads[descriptor] = self._compile(descriptor)
+        return read
+
+    def _compile(self, descriptor: Descriptor) -> Read:
+        name = descriptor.full_name
+        if name in READ:
+            return READ[name]
+        if name in WRAPPERS:
+            return self._wrapper(descriptor)
+        if name == ANY:
+            return self._any
+        return self._object(descriptor)
+
+    def _object(self, descriptor: Descriptor) -> Read:
+        table: dict[str, _Entry] = {}
+        for field in descriptor.fields:
+            table[field.name] = table[field.json_name] = self._entry(field)
+        read = _object_reader(table, _groups(descriptor))
+        if not (self._strict or descriptor.is_extendable):
+            return read
+
+        def read_all(value: Any, depth: int) -> Any:  # Any: arguments, or a message
+            found = read(value, depth)
+            others = value.keys() - table.keys()
+            extensions = {key: _extension(descriptor, key) for key in others}
+            for key, extension in extensions.items():
+                if extension is None and self._strict:
+                    raise _unknown(descriptor, key, table)
+            known = [(key, extension) for key, extension in extensions.items() if extension is not None]
+            return self._extended(descriptor, found, value, known, depth) if known else found
+
+        return read_all
+
+    def _entry(self, field: FieldDescriptor) -> _Entry:
+        if is_map(field):
+            return _Entry(field.name, None, self._map(field), takes_null=False)
+        fits, read = self._one(field)
+        if field.is_repeated:
+            return _Entry(field.name, None, self._list(field, fits, read), takes_null=False)
+        return _Entry(field.name, fits, read, _takes_null(field))
+
+    def _one(self, field: FieldDescriptor) -> tuple[type | None, Read]:
+        """The type of values of *field* that are taken as they are, and what reads the others."""
+        if field.message_type is None:
+            return reader_of(field, skip_unknown=self._skips)
+        descriptor = message_of(field)
+        if descriptor.full_name in READ:
+            return None, READ[descriptor.full_name]
+        reads = self._reads
+        # Looked up when it is used: types are recursive.
+        return None, lambda value, depth: (reads.get(descriptor) or self.of(descriptor))(value, depth)
+
+    def _list(self, field: FieldDescriptor, fits: type | None, read: Read) -> Read:
+        takes_null, skips = _takes_null(field), self._skips and field.enum_type is not None
+
+        def read_list(value: Any, depth: int) -> list[Any]:
+            if type(value) is not list:
+                raise expected("an array", value)
+            found: list[Any] = []
+            add = found.append
+            try:
+                for inner in value:
+                    if type(inner) is fits:
+                        add(inner)
+                    elif inner is None and not takes_null:
+                        raise JsonError("null can't be in an array")
+                    else:
+                        add(read(inner, depth))
+            except JsonError as error:
+                raise error.within(f"[{len(found)}]") from None
+            return [one for one in found if one is not SKIP] if skips else found
+
+        return read_list
+
+    def _map(self, field: FieldDescriptor) -> Read:
+        key_field, value_field = key_and_value(field)
+        fits, read = self._one(value_field)
+        takes_null, read_key = _takes_null(value_field), _key_reader(key_field)
+
+        def read_map(value: Any, depth: int) -> dict[Any, Any]:
+            if type(value) is not dict:
+                raise expected("an object", value)
+            found: dict[Any, Any] = {}
+            skipped = 0
+            for key, inner in value.items():
+                try:
+                    name = key if read_key is None else read_key(key, depth)
+                    if type(inner) is not fits:
+                        if inner is None and not takes_null:
+                            raise JsonError("null can't be in a map")
+                        inner = read(inner, depth)
+                except JsonError as error:
+                    raise error.within(f"[{_quoted(key)}]") from None
+                if inner is SKIP:
+                    skipped += 1
+                else:
+                    found[name] = inner
+            if len(found) + skipped != len(value):
+                raise JsonError("a map has the same key twice")
+            return found
+
+        return read_map
+
+    def _wrapper(self, descriptor: Descriptor) -> Read:
+        fits, read = self._one(descriptor.fields[0])
+        return lambda value, depth: {"value": value if type(value) is fits else read(value, depth)}
+
+    def _any(self, value: Any, depth: int) -> Mapping[str, Any]:
+        _check_object(value, depth)
+        if not value:
+            return {}
+        url = value.get("@type")
+        if type(url) is not str:
+            raise JsonError("an Any needs @type, the name of its type")
+        cls = any_type(self._find_class, url)
+        if cls.DESCRIPTOR.full_name in BARE:
+            if "value" not in value:
+                raise JsonError(f"an Any with {cls.DESCRIPTOR.full_name} needs value")
+            inner = value["value"]
+        else:
+            inner = {key: one for key, one in value.items() if key != "@type"}
+        message = self.message(inner, cls, depth + 1)
+        if not message.IsInitialized():
+            raise JsonError(f"the {cls.DESCRIPTOR.full_name} in an Any lacks required fields")
+        return {"type_url": url, "value": message.SerializeToString(deterministic=True)}
+
+    def _extended(
+        self,
+        descriptor: Descriptor,
+        found: Mapping[str, Any],
+        value: Mapping[str, Any],
+        extensions: Iterable[tuple[str, FieldDescriptor]],
+        depth: int,
+    ) -> Message:
+        """The message of the arguments *found*, with *extensions* that are members of *value*."""
+        message = _built(flat_class(descriptor), found)
+        for key, extension in extensions:
+            inner, entry = value[key], self._entry(extension)
+            if inner is None and not entry.takes_null:
+                continue
+            try:
+                read = inner if type(inner) is entry.fits else entry.read(inner, depth + 1)
+            except JsonError as error:
+                raise error.within(f".{key}") from None
+            if read is not SKIP:
+                _set_extension(message, extension, read)
+        return message
+
+
+def _object_reader(table: Mapping[str, _Entry], groups: Iterable[tuple[str, frozenset[str]]]) -> Read:
+    """Reads the fields of *table*, of which those of each of *groups* exclude each other."""
+
+    def read_object(value: Any, depth: int) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        left_out = 0
+        _check_object(value, depth)
+        for key, inner in value.items():
+            entry = table.get(key, _IGNORED)
+            if type(inner) is entry.fits:
+                found[entry.name] = inner
+                continue
+            try:
+                read = None if inner is None and not entry.takes_null else entry.read(inner, depth + 1)
+            except JsonError as error:
+                raise error.within(f".{key}") from None
+            if read is None or read is SKIP:
+                left_out += 1
+            else:
+                found[entry.name] = read
+        if len(found) + left_out != len(value):
+            raise JsonError("a field is given by both of its names")
+        for oneof, names in groups:
+            if len(names & found.keys()) > 1:
+                raise JsonError(f"more than one field of oneof {oneof} is given")
+        return found
+
+    return read_object
+
+
+def _check_object(value: object, depth: int) -> None:
+    if type(value) is not dict:
+        raise expected("an object", value)
+    if depth > DEPTH_MAX:
+        raise JsonError("nested too deep")
+
+
+def _groups(descriptor: Descriptor) -> list[tuple[str, frozenset[str]]]:
+    """The name of each oneof of *descriptor*, and those of its fields."""
+    oneofs = [oneof for oneof in descriptor.oneofs if len(oneof.fields) > 1]
+    return [(oneof.name, frozenset(field.name for field in oneof.fields)) for oneof in oneofs]
+
+
+def _built(cls: type[Message], read: Any) -> Message:  # Any: what a reader gives
+    if isinstance(read, Message):
+        return read
+    try:
+        if cls.DESCRIPTOR.full_name == STRUCT:
+            message = cls()
+            message.update(read)  # type: ignore[attr-defined]  # a Struct has it
+            return message
+        return cls(**read)
+    except (TypeError, ValueError) as error:
+        raise JsonError(str(error)) from None
+
+
+def _set_extension(message: Message, extension: FieldDescriptor, read: Any) -> None:  # Any: as above
+    held = extensions_of(message)
+    if extension.message_type is None:
+        if extension.is_repeated:
+            held[extension].extend(read)
+        else:
+            held[extension] = read
+        return
+    cls = flat_class(message_of(extension))
+    if extension.is_repeated:
+        held[extension].extend([_built(cls, one) for one in read])
+    else:
+        held[extension].CopyFrom(_built(cls, read))
+        held[extension].SetInParent()
+
+
+def _extension(descriptor: Descriptor, key: str) -> FieldDescriptor | None:
+    """The extension of *descriptor* that ``[its.name]`` names, in its own pool."""
+    if not (descriptor.is_extendable and key.endswith("]")):
+        return None
+    try:
+        extension = descriptor.file.pool.FindExtensionByName(key[1:-1])
+    except KeyError:
+        return None
+    return extension if extension.containing_type is descriptor else None
+
+
+def _takes_null(field: FieldDescriptor) -> bool:
+    message = field.message_type
+    return is_null_value(field.enum_type) or (message is not None and message.full_name == VALUE)
+
+
+def _key_reader(field: FieldDescriptor) -> Read | None:
+    """What reads the keys of a map; None if they are taken as they are."""
+    match field.cpp_type:
+        case FieldDescriptor.CPPTYPE_STRING:
+            return None
+        case FieldDescriptor.CPPTYPE_BOOL:
+            return _read_bool_key
+    return reader_of(field, skip_unknown=False)[1]
+
+
+def _read_bool_key(value: Any, _depth: int) -> bool:
+    if value not in ("true", "false"):
+        raise expected('"true" or "false"', value)
+    return bool(value == "true")
+
+
+def _unknown(descriptor: Descriptor, key: str, known: Mapping[str, object]) -> JsonError:
+    text = f"{descriptor.full_name} has no field {_quoted(key)}"
+    close = nearest(key, known) if len(known) <= _NEAREST_MAX else None
+    return JsonError(f"{text}; did you mean {close}?" if close else text)
+
+
+def _quoted(key: str) -> str:
+    return repr(key if len(key) <= 60 else f"{key[:60]}…")

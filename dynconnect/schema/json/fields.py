@@ -1,0 +1,59 @@
+"""What both ways need to know of fields and types."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeAlias, cast
+
+from google.protobuf.descriptor import Descriptor, EnumDescriptor, FieldDescriptor
+from google.protobuf.message import Message
+
+from dynconnect.schema.json.errors import JsonError
+
+FindClass: TypeAlias = Callable[[str], type[Message] | None]
+"""From the full name of a message to its class; None if there is none."""
+
+
+def descriptor_of(message: Message | type[Message]) -> Descriptor:
+    """The descriptor of *message*."""
+    return cast("Descriptor", message.DESCRIPTOR)
+
+
+def message_of(field: FieldDescriptor) -> Descriptor:
+    """The type of the messages that *field* holds."""
+    return cast("Descriptor", field.message_type)
+
+
+def enum_of(field: FieldDescriptor) -> EnumDescriptor:
+    """The type of the enums that *field* holds."""
+    return cast("EnumDescriptor", field.enum_type)
+
+
+def extensions_of(message: Message) -> Any:  # Any: the stubs know extensions of generated code alone
+    """The extensions of *message*, by their descriptors."""
+    return message.Extensions
+
+
+def is_map(field: FieldDescriptor) -> bool:
+    """Whether *field* is a map."""
+    entry = field.message_type
+    return entry is not None and field.is_repeated and entry.GetOptions().map_entry
+
+
+def key_and_value(field: FieldDescriptor) -> tuple[FieldDescriptor, FieldDescriptor]:
+    """The fields of an entry of the map *field*."""
+    numbers = message_of(field).fields_by_number
+    return numbers[1], numbers[2]
+
+
+def any_type(find_class: FindClass, url: str) -> type[Message]:
+    """The class that the type URL of an Any names, whatever stands before its last slash.
+
+    Raises:
+        JsonError: there is none.
+    """
+    name = url.rpartition("/")[2]
+    cls = find_class(name)
+    if cls is None:
+        raise JsonError(f"there is no message {name} in the schema")
+    return cls
