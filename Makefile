@@ -11,7 +11,7 @@ GROUPS := --group dev $(if $(filter true,$(CI)),--group envoy)
 FUZZ_SECONDS ?= 60
 BIN := .venv/bin
 
-.PHONY: serve test lint conformance interop bench fuzz
+.PHONY: serve test lint conformance protobuf-conformance interop bench fuzz
 
 # on port 8080, or $PORT
 serve: .venv/installed
@@ -27,6 +27,10 @@ lint: .venv/installed
 
 conformance: .venv/installed
 	$(BIN)/python tests/conformance/run $(CONFIG)
+
+# protobuf's own suite for our codecs
+protobuf-conformance: .venv/installed
+	$(BIN)/python tests/protobuf_conformance/run
 
 interop: .venv/installed
 	$(BIN)/python tests/interop/run

@@ -16,7 +16,7 @@ from dynconnect.schema.json import document
 from dynconnect.schema.json.decoder import Decoder
 from dynconnect.schema.json.encoder import Encoder
 from dynconnect.schema.json.errors import JsonError
-from dynconnect.schema.json.fields import FindClass, descriptor_of
+from dynconnect.schema.json.fields import FindClass, descriptor_of, may_lack
 from dynconnect.schema.json.options import JsonOptions
 from dynconnect.schema.json.scalars import Inexact
 
@@ -51,6 +51,9 @@ class Binary:
 
     name = "proto"
 
+    def __init__(self) -> None:
+        self._required = _Required()
+
     def encode(self, message: Message) -> bytes:
         """*message* in bytes, with sorted map keys."""
         try:
@@ -64,7 +67,10 @@ class Binary:
             message = cls.FromString(data)
         except (Error, ValueError) as exc:
             raise _cannot_decode(cls, exc) from exc
-        return _complete(message)
+        # protobuf does not look for them when it reads.
+        if missing := self._required.missing(message):
+            raise _cannot_decode(cls, ValueError(missing))
+        return message
 
 
 class Json:
@@ -80,27 +86,35 @@ class Json:
         options = options or JsonOptions()
         self._encoder = Encoder(find_class, options)
         self._decoder = Decoder(find_class, options)
+        self._required = _Required()
 
     def encode(self, message: Message) -> bytes:
         """*message* in UTF-8, compact: fields by their numbers, map keys sorted."""
         try:
             # Half a message would do for JSON; the binary form refuses it.
-            if missing := _missing(message):
+            if missing := self._required.missing(message):
                 raise JsonError(missing)
-            return document.dumps(self.to_value(message))
+            return document.dumps(self._encoder.value(message))
         except (JsonError, RecursionError) as exc:
             raise _cannot_encode(message, exc) from exc
 
     def decode(self, data: bytes, cls: type[Message]) -> Message:
         """The *cls* in *data*; nothing at all is not a message."""
         try:
-            try:
-                message = self._decoder.message(document.loads(data), cls)
-            except Inexact:
-                message = self._decoder.message(document.loads_exactly(data), cls)
+            message = self._decoder.message(document.loads(data), cls)
         except JsonError as exc:
             raise _cannot_decode(cls, exc) from exc
-        return _complete(message)
+        except Inexact:
+            message = self._decode_exactly(data, cls)
+        if missing := self._required.missing(message):
+            raise _cannot_decode(cls, ValueError(missing))
+        return message
+
+    def _decode_exactly(self, data: bytes, cls: type[Message]) -> Message:
+        try:
+            return self._decoder.message(document.loads_exactly(data), cls)
+        except JsonError as exc:
+            raise _cannot_decode(cls, exc) from exc
 
     def to_value(self, message: Message) -> Any:  # Any: a JSON value
         """*message* as a JSON value in Python's types.
@@ -108,7 +122,7 @@ class Json:
         Raises:
             JsonError: it has none: the type of an Any is not found, for example.
         """
-        return self._encoder.of(descriptor_of(message))(message)
+        return self._encoder.value(message)
 
     def warm(self, cls: type[Message]) -> None:
         """Compile *cls* now."""
@@ -116,19 +130,22 @@ class Json:
         self._decoder.of(descriptor_of(cls))
 
 
-def _complete(message: Message) -> Message:
-    # Only proto2's required fields can be missing; neither library looks for them when it decodes.
-    if missing := _missing(message):
-        raise _cannot_decode(type(message), ValueError(missing))
-    return message
+class _Required:
+    """Knows which messages lack required fields; most types have none, and need no look."""
 
+    def __init__(self) -> None:
+        self._may_lack: dict[type[Message], bool] = {}
 
-def _missing(message: Message) -> str:
-    """Which required fields *message* lacks, in words; empty if none."""
-    if message.IsInitialized():
-        return ""
-    fields = message.FindInitializationErrors()  # type: ignore[attr-defined]  # not in its stub
-    return f"missing required fields: {', '.join(fields)}"
+    def missing(self, message: Message) -> str:
+        """Which of them *message* lacks, in words; empty if none."""
+        cls = type(message)
+        looks = self._may_lack.get(cls)
+        if looks is None:
+            looks = self._may_lack[cls] = may_lack(descriptor_of(cls))
+        if not looks or message.IsInitialized():
+            return ""
+        fields = message.FindInitializationErrors()  # type: ignore[attr-defined]  # not in its stub
+        return f"missing required fields: {', '.join(fields)}"
 
 
 def _cannot_encode(message: Message, exc: Exception) -> ConnectError:

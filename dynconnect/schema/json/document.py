@@ -11,6 +11,7 @@ import json
 import orjson
 
 from dynconnect.schema.json.errors import JsonError
+from dynconnect.schema.json.scalars import whole_number
 
 EMPTY = "zero-length JSON; an empty message is {}"
 
@@ -21,17 +22,23 @@ def loads(data: bytes) -> object:
     Raises:
         JsonError: it is no JSON, or an object has a member twice.
     """
-    if not data:
-        raise JsonError(EMPTY)
     try:
         value: object = orjson.loads(data)
-    except ValueError as error:
+        # orjson keeps the last of two members. Each that it dropped took a colon with it; an escaped colon
+        # would bring one back, so text that may have some is looked at the slow way.
+        if data.count(b":") != orjson.dumps(value).count(b":") or b"\\u003" in data:
+            loads_exactly(data)
+    except JsonError:
+        raise
+    except (
+        TypeError,
+        ValueError,
+    ) as error:  # TypeError: deeper than orjson writes, and so than any message is
+        if not data:
+            raise JsonError(EMPTY) from None
         text = str(error)
-        raise JsonError("nested too deep" if "depth limit" in text else f"no JSON: {text}") from None
-    # orjson keeps the last of two members. Each that it dropped took a colon with it; an escaped colon would
-    # bring one back, so text that may have some is looked at the slow way.
-    if data.count(b":") != _dumped(value).count(b":") or b"\\u003" in data:
-        loads_exactly(data)
+        deep = isinstance(error, TypeError) or "depth limit" in text
+        raise JsonError("nested too deep" if deep else f"no JSON: {text}") from None
     return value
 
 
@@ -42,7 +49,7 @@ def loads_exactly(data: bytes) -> object:
         JsonError: an object has a member twice, or a number has too many digits.
     """
     try:
-        value: object = json.loads(data, object_pairs_hook=_object)
+        value: object = json.loads(data, object_pairs_hook=_object, parse_float=_exact)
     except JsonError:
         raise
     except (ValueError, RecursionError) as error:
@@ -63,11 +70,11 @@ def dumps(value: object) -> bytes:
         raise JsonError("nested too deep" if deep else str(error)) from None
 
 
-def _dumped(value: object) -> bytes:
-    try:
-        return orjson.dumps(value)
-    except TypeError:  # deeper than orjson writes: no message is
-        raise JsonError("nested too deep") from None
+def _exact(text: str) -> float | int:
+    """The float that *text* is, or an integer where many of those have the same float."""
+    number = float(text)
+    whole = whole_number(text) if abs(number) >= 2**53 else None
+    return number if whole is None else whole
 
 
 def _object(members: list[tuple[str, object]]) -> dict[str, object]:

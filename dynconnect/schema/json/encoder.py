@@ -26,7 +26,9 @@ from dynconnect.schema.json.wellknown import ANY, BARE, WRAPPERS, WRITE, Write
 from dynconnect.schema.pool import flat_class
 
 WIDE = 64
-"""With more fields than this it is cheaper to ask a message for those that it has."""
+"""With more fields than this it is cheaper to ask a message for those that it has,"""
+NARROW = 12
+"""with fewer than this to ask for each, and in between that depends on how many there are."""
 
 _BIG = (FieldDescriptor.CPPTYPE_INT64, FieldDescriptor.CPPTYPE_UINT64)
 _FLOATING = (FieldDescriptor.CPPTYPE_DOUBLE, FieldDescriptor.CPPTYPE_FLOAT)
@@ -45,6 +47,19 @@ class Encoder:
         self._find_class = find_class
         self._options = options
         self._writes: dict[Descriptor, Write] = {}
+        self._roots: dict[type[Message], Write] = {}
+
+    def value(self, message: Message) -> Any:  # Any: a value of JSON
+        """*message* in Python's types.
+
+        Raises:
+            JsonError: it can't be written.
+        """
+        cls = type(message)
+        write = self._roots.get(cls)
+        if write is None:
+            write = self._roots[cls] = self.of(descriptor_of(cls))
+        return write(message)
 
     def of(self, descriptor: Descriptor) -> Write:
         """What writes messages of *descriptor*; it raises JsonError."""
@@ -64,28 +79,34 @@ class Encoder:
             return self._any
         if descriptor.is_extendable or len(descriptor.fields) > WIDE:
             return self._wide(descriptor)
-        return self._narrow(descriptor)
+        if len(descriptor.fields) < NARROW:
+            return self._narrow(descriptor)
+        return _cheaper(self._narrow(descriptor), self._wide(descriptor), len(descriptor.fields))
 
     def _narrow(self, descriptor: Descriptor) -> Write:
         """A function that asks for each field in turn."""
         names = _names()
         # Of the class: a message may have a field of that name.
-        names["has"] = flat_class(descriptor).HasField
+        cls = flat_class(descriptor)
+        names["has"], names["which"] = cls.HasField, cls.WhichOneof
         defaults: list[str] = []
         lines: list[str] = []
         for field in sorted(descriptor.fields, key=lambda field: field.number):
-            key, value = repr(self._key(field)), self._expression(field, names)
-            attribute = f"m.{field.name}"
-            if keyword.iskeyword(field.name):
-                attribute = f"getattr(m, {field.name!r})"
-            if field.has_presence:
-                lines += [f" if has(m, {field.name!r}):", f"  v = {attribute}", f"  d[{key}] = {value}"]
-                continue
-            if self._options.defaults:
-                defaults.append(f"{key}: {self._default(field)!r}")
-            # Zero with a sign is no default.
-            signed = " or str(v)[0] == '-'" if field.cpp_type in _FLOATING and not field.is_repeated else ""
-            lines += [f" v = {attribute}", f" if v{signed}: d[{key}] = {value}"]
+            key, value, get = repr(self._key(field)), self._expression(field, names), _get(field)
+            oneof = field.containing_oneof
+            if oneof is not None and len(oneof.fields) > 1:
+                if field is min(oneof.fields, key=lambda field: field.number):
+                    lines.append(f" one{oneof.index} = which(m, {oneof.name!r})")
+                lines += [f" if one{oneof.index} == {field.name!r}:", f"  v = {get}", f"  d[{key}] = {value}"]
+            elif field.has_presence:
+                lines += [f" if has(m, {field.name!r}):", f"  v = {get}", f"  d[{key}] = {value}"]
+            else:
+                if self._options.defaults:
+                    defaults.append(f"{key}: {self._default(field)!r}")
+                # Zero with a sign is no default.
+                signed = " or str(v)[0] == '-'" if _is_floating(field) else ""
+                held = _held(field)
+                lines += [f" {held} = {get}", f" if {held}{signed}: d[{key}] = {value}"]
         head = ["def write(m):", f" d = {{{', '.join(defaults)}}}"]
         exec("\n".join([*head, *lines, " return d"]), names)  # noqa: S102  names are identifiers, texts are quoted
         write: Write = names["write"]
@@ -121,12 +142,12 @@ class Encoder:
     def _of_field(self, field: FieldDescriptor) -> Write:
         """A function for the value of *field*."""
         names = _names()
-        exec(f"def write(v): return {self._expression(field, names)}", names)  # noqa: S102  as above
+        exec(f"def write({_held(field)}): return {self._expression(field, names)}", names)  # noqa: S102  as above
         write: Write = names["write"]
         return write
 
     def _expression(self, field: FieldDescriptor, names: Names) -> str:
-        """Source text for the value ``v`` of *field*; what that needs goes into *names*."""
+        """Source text for what *field* holds, by its name `_held`; what that needs goes into *names*."""
         if is_map(field):
             key_field, value_field = key_and_value(field)
             match key_field.cpp_type:
@@ -137,11 +158,15 @@ class Encoder:
                 case _:
                     key = "str(k)"
             one = self._one(value_field, names)
-            # upb's order changes from run to run.
-            return f"{{{key}: {one} for m in (v,) for k in sorted(m) for v in (m[k],)}}"
+            # Sorted, as upb's order changes from run to run.
+            if one == "v":
+                return f"{{{key}: r[k] for k in sorted(r)}}"
+            return f"{{{key}: {one} for k in sorted(r) for v in (r[k],)}}"
         one = self._one(field, names)
         if field.is_repeated:
-            return "v[:]" if one == "v" else f"[{one} for v in v[:]]"  # a slice is one call
+            if one == "str(v)":
+                return "[*map(str, r)]"
+            return "r[:]" if one == "v" else f"[{one} for v in r[:]]"  # a slice is one call
         return one
 
     def _one(self, field: FieldDescriptor, names: Names) -> str:
@@ -188,6 +213,38 @@ class Encoder:
         if descriptor.full_name in BARE:
             return {"@type": message.type_url, "value": value}
         return {"@type": message.type_url, **value}
+
+
+def _cheaper(narrow: Write, wide: Write, fields: int) -> Write:
+    """Writes as *narrow* or *wide* does, whichever would have been cheaper for the message before."""
+    write = narrow
+    few, many = fields // 6, fields // 4
+
+    def written(message: Message) -> Any:
+        nonlocal write
+        found = write(message)
+        if write is narrow:
+            if len(found) <= few:
+                write = wide
+        elif len(found) > many:
+            write = narrow
+        return found
+
+    return written
+
+
+def _held(field: FieldDescriptor) -> str:
+    """What the value of *field* is called in source text: ``v``, or ``r`` if it is repeated."""
+    return "r" if field.is_repeated else "v"
+
+
+def _get(field: FieldDescriptor) -> str:
+    """Source text for what the message ``m`` has in *field*."""
+    return f"getattr(m, {field.name!r})" if keyword.iskeyword(field.name) else f"m.{field.name}"
+
+
+def _is_floating(field: FieldDescriptor) -> bool:
+    return field.cpp_type in _FLOATING and not field.is_repeated
 
 
 def _names() -> Names:

@@ -57,3 +57,17 @@ def any_type(find_class: FindClass, url: str) -> type[Message]:
     if cls is None:
         raise JsonError(f"there is no message {name} in the schema")
     return cls
+
+
+def may_lack(descriptor: Descriptor) -> bool:
+    """Whether a message of *descriptor* may lack a required field, its own or of a message in it."""
+    seen = {descriptor}
+    waiting = [descriptor]
+    while waiting:
+        message = waiting.pop()
+        if message.is_extendable or any(field.is_required for field in message.fields):
+            return True
+        inner = {message_of(field) for field in message.fields if field.message_type is not None} - seen
+        seen |= inner
+        waiting += inner
+    return False

@@ -10,6 +10,7 @@ import re
 import struct
 from base64 import b64decode
 from collections.abc import Callable, Mapping
+from decimal import Decimal
 from typing import Any, Final, TypeAlias, cast
 
 from google.protobuf.descriptor import Descriptor, EnumDescriptor, FieldDescriptor
@@ -56,27 +57,23 @@ def write_float(value: float) -> object:
 
 
 def integer(low: int, high: int) -> Read:
-    """Reads integers from *low* to *high*: a number or its text, exponents allowed if it is whole."""
-    bits = 64 if high >= 2**53 else 32
+    """Reads integers from *low* to *high*: a number or its text, also with an exponent if it is whole."""
     what = f"an integer from {low} to {high}"
 
-    def whole(value: object) -> int | None:
-        if isinstance(value, str):
-            if len(value) > _DIGITS_MAX or not _NUMBER.fullmatch(value):
-                return None
-            if value.lstrip("-").isdigit():
-                return int(value)
-            value = float(value)
-        if not isinstance(value, float) or not value.is_integer():
-            return None
-        if bits == 64 and value == -(2.0**63):
-            raise Inexact
-        return int(value)
-
     def read(value: Any, _depth: int) -> int:  # Any: a JSON value
-        number = value if type(value) is int else _canonical(value)
-        if number is None:
-            number = whole(value)
+        number: int | None
+        if type(value) is str:
+            try:
+                number = int(value)
+            except ValueError:
+                number = None
+            # Almost every text is the usual one of its number; int() takes others that JSON does not.
+            if str(number) != value:
+                number = _whole(value)
+        elif type(value) is int:
+            number = value
+        else:
+            number = _whole(value)
         if number is None or not low <= number <= high:
             raise expected(what, value)
         return number
@@ -84,15 +81,23 @@ def integer(low: int, high: int) -> Read:
     return read
 
 
-def _canonical(value: object) -> int | None:
-    """The integer that *value* is the usual text of: almost every text is."""
-    if type(value) is not str or len(value) > 20:
+def _whole(value: object) -> int | None:
+    """The integer that *value* is in an unusual way; None if it is none."""
+    if isinstance(value, str):
+        return whole_number(value) if len(value) <= _DIGITS_MAX and _NUMBER.fullmatch(value) else None
+    if not isinstance(value, float) or not value.is_integer():
         return None
-    try:
-        number = int(value)
-    except ValueError:
+    if value == -(2.0**63):
+        raise Inexact
+    return int(value)
+
+
+def whole_number(text: str) -> int | None:
+    """The integer that *text*, a number in JSON, stands for; None if it is none, or beyond all floats."""
+    if math.isinf(float(text)):
         return None
-    return number if str(number) == value else None
+    number = Decimal(text)
+    return int(number) if number == number.to_integral_value() else None
 
 
 def read_double(value: Any, _depth: int = 0) -> float:  # Any: a JSON value

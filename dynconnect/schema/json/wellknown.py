@@ -23,6 +23,7 @@ Write: TypeAlias = Callable[[Any], Any]
 _PACKAGE = "google.protobuf."
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _EPOCH_DAY = _EPOCH.toordinal()
+_TWO = tuple(f"{number:02d}" for number in range(60))
 _SECONDS_MIN, _SECONDS_MAX = -62135596800, 253402300799  # the years 1 to 9999
 _DURATION_MAX = 315_576_000_000
 _TIMESTAMP = re.compile(
@@ -50,7 +51,9 @@ def _write_timestamp(message: Any) -> str:
     if not (_SECONDS_MIN <= seconds <= _SECONDS_MAX and 0 <= nanos <= 999_999_999):
         raise JsonError("a Timestamp must be in the years 1 to 9999, with 0 to 999999999 nanos")
     day, second = divmod(seconds, 86400)
-    return f"{_day(day)}T{second // 3600:02d}:{second // 60 % 60:02d}:{second % 60:02d}{_fraction(nanos)}Z"
+    hour, second = divmod(second, 3600)
+    minute, second = divmod(second, 60)
+    return f"{_day(day)}T{_TWO[hour]}:{_TWO[minute]}:{_TWO[second]}{_fraction(nanos)}Z"
 
 
 def _read_timestamp(value: Any, _depth: int) -> Mapping[str, int]:
