@@ -22,6 +22,7 @@ import click
 from dynconnect.cli import logs, news
 from dynconnect.live.news import News, Swapped
 from dynconnect.schema.finding import Finding, FindingsError
+from dynconnect.schema.json.options import parse_options
 from dynconnect.server.engines import table
 
 if TYPE_CHECKING:
@@ -70,6 +71,7 @@ def launch(
     cors: tuple[str, ...],
     reflect: tuple[str, ...],
     no_reflection: bool,
+    json: tuple[str, ...],
     read_max_bytes: int,
     engine: str,
     log_level: str,
@@ -82,8 +84,6 @@ def launch(
     Raises:
         FindingsError: with all that keeps it from starting.
     """
-    if no_reflection and reflect:
-        raise click.UsageError("--reflect says what reflection shows: it is of no use with --no-reflection")
     _check_together(engine, mode, listen)
     logs.configure(log_level, traceback=traceback)
     from dynconnect.live.inputs import Inputs
@@ -97,8 +97,9 @@ def launch(
         cors,
         Limits(read_max_bytes=read_max_bytes),
         drain=mode.drain,
-        reflect=() if no_reflection else reflect or ("*",),
+        reflect=_patterns(reflect, no_reflection=no_reflection),
         dev=mode.dev,
+        json=parse_options(json),
     )
     if table.ENGINES[engine].outside:
         _serve_outside(service, settings, table.ENGINES[engine])
@@ -107,6 +108,13 @@ def launch(
     else:
         begin = partial(logs.configure_worker, level=log_level, traceback=traceback)
         _supervise(service, settings, table.ENGINES[engine], mode, begin)
+
+
+def _patterns(reflect: tuple[str, ...], *, no_reflection: bool) -> tuple[str, ...]:
+    """The patterns of the services that reflection shows."""
+    if no_reflection and reflect:
+        raise click.UsageError("--reflect says what reflection shows: it is of no use with --no-reflection")
+    return () if no_reflection else reflect or ("*",)
 
 
 def _check_together(engine: str, mode: Mode, listen: dict[str, Any]) -> None:  # Any: as in `launch`

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import click
 
 from dynconnect.cli import logs
+from dynconnect.schema.json.options import NAMES
 from dynconnect.server.engines import table
 
 F = TypeVar("F", bound=Callable[..., object])
@@ -72,6 +73,13 @@ _OPTIONS = (
         help="Show these services by reflection (*); repeatable.",
     ),
     click.option("--no-reflection", is_flag=True, help="Show none of them."),
+    click.option(
+        "--json",
+        multiple=True,
+        type=click.Choice(NAMES),
+        metavar="OPTION",
+        help="defaults, proto-names, enum-numbers or strict.",
+    ),
     click.option("--read-max-bytes", **_BYTES, help="The largest message accepted (4 MiB)."),
     click.option(
         "--grace",

@@ -10,7 +10,7 @@ import asyncio
 import hashlib
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -25,7 +25,9 @@ from dynconnect.plugins.locate import PluginError
 from dynconnect.plugins.resources import GIVEN, Resource, resources_of
 from dynconnect.plugins.settings import PluginSettings, read_settings
 from dynconnect.rpc.handler import Interceptor, stream_of, unimplemented
+from dynconnect.schema.codec import Codec
 from dynconnect.schema.finding import Finding, FindingsError
+from dynconnect.schema.json.options import JsonOptions
 from dynconnect.schema.load import load
 from dynconnect.schema.method import Method
 from dynconnect.schema.schema import Schema
@@ -38,6 +40,7 @@ class Draft:
     Attributes:
         resources: in the order in which they are set up.
         settings: the tables of all plugins.
+        json: how services are written and read as JSON that do not say it themselves.
     """
 
     number: int
@@ -47,6 +50,7 @@ class Draft:
     bindings: Bindings
     resources: tuple[Resource, ...]
     settings: PluginSettings
+    json: JsonOptions = field(default_factory=JsonOptions)
 
     @property
     def bound_by(self) -> Mapping[str, str]:
@@ -101,8 +105,12 @@ class Draft:
     def _generation(self, state: State, instances: Instances) -> Generation:
         bound = self.bindings.handlers(instances)
         interceptors = interceptors_of(self.plugins)
+        options = self.bindings.json_options
+        codecs = {
+            name: self.schema.codecs_with(options.get(name, self.json)) for name in self.schema.services
+        }
         routes = {
-            path: _route(method, bound.get(path), interceptors)
+            path: _route(method, bound.get(path), interceptors, codecs[method.service_name])
             for path, method in self.schema.methods.items()
         }
         return Generation(
@@ -127,11 +135,13 @@ def prepare(
     number: int = 1,
     config: str | None = None,
     protoc: str | None = None,
+    json: JsonOptions | None = None,
 ) -> Draft:
     """The draft *number* of these files. It blocks, and touches nothing that serves.
 
     *config* is the file of the plugins' settings; without one it is that of the working directory. *protoc*
-    compiles .proto files; without one it is whichever is found.
+    compiles .proto files; without one it is whichever is found. *json* is how services are written and read
+    as JSON.
 
     Raises:
         FindingsError: with every finding. If the schema is at fault, plugins are not executed, as
@@ -142,10 +152,16 @@ def prepare(
         schema = read_schema(schema_patterns, protoc)
     except FindingsError as error:
         raise FindingsError((*error.findings, *check_syntax(plugin_paths), *settings.findings)) from None
-    return draft(schema, discover(plugin_paths, number, schema), number, settings)
+    return draft(schema, discover(plugin_paths, number, schema), number, settings, json)
 
 
-def draft(schema: Schema, plugins: Plugins, number: int = 1, settings: PluginSettings | None = None) -> Draft:
+def draft(
+    schema: Schema,
+    plugins: Plugins,
+    number: int = 1,
+    settings: PluginSettings | None = None,
+    json: JsonOptions | None = None,
+) -> Draft:
     """The draft that serves *schema* by *plugins*, which it closes if they do not fit.
 
     Raises:
@@ -168,7 +184,7 @@ def draft(schema: Schema, plugins: Plugins, number: int = 1, settings: PluginSet
         plugins.close()
         raise
     content = hashlib.sha256(f"{schema.hash} {plugins.hash} {settings.hash}".encode()).hexdigest()
-    return Draft(number, content, schema, plugins, bindings, resources, settings)
+    return Draft(number, content, schema, plugins, bindings, resources, settings, json or JsonOptions())
 
 
 def build(
@@ -192,13 +208,14 @@ async def build_in_thread(
     predecessor: Generation | None = None,
     config: str | None = None,
     protoc: str | None = None,
+    json: JsonOptions | None = None,
 ) -> Generation:
     """The generation *number* of these files, drafted in a thread, so that the event loop goes on.
 
     Raises:
         FindingsError: with every finding, as `prepare` and `Draft.open` do.
     """
-    prepared = await _in_thread(lambda: prepare(schema_patterns, plugin_paths, number, config, protoc))
+    prepared = await _in_thread(lambda: prepare(schema_patterns, plugin_paths, number, config, protoc, json))
     return await prepared.open(predecessor)
 
 
@@ -216,13 +233,15 @@ def _plugin(module: str) -> str:
     return module.partition(".")[0]
 
 
-def _route(method: Method, bound: Bound | None, interceptors: Sequence[Interceptor]) -> Route:
+def _route(
+    method: Method, bound: Bound | None, interceptors: Sequence[Interceptor], codecs: Mapping[str, Codec]
+) -> Route:
     # A method without a handler is intercepted too: who may not call it need not learn that it is missing.
     stream = unimplemented if bound is None else stream_of(method, bound.handler)
     stream = intercepted(stream, interceptors)
     if bound is None:
-        return Route(method, stream, None)
-    return Route(method, stream, f"{bound.where} {bound.name}", bound.code)
+        return Route(method, stream, None, codecs)
+    return Route(method, stream, f"{bound.where} {bound.name}", codecs, bound.code)
 
 
 async def _in_thread(preparing: Callable[[], Draft]) -> Draft:

@@ -9,6 +9,7 @@ from typing import TypeAlias
 from dynconnect.live.state import State
 from dynconnect.plugins.discovery import Plugins
 from dynconnect.rpc.handler import Interceptor, Stream
+from dynconnect.schema.codec import Codec
 from dynconnect.schema.method import Method
 from dynconnect.schema.schema import Schema
 
@@ -22,6 +23,7 @@ class Route:
     Attributes:
         stream: the handler inside all interceptors; every method has one, if only to say `unimplemented`.
         bound_by: ``path:line name`` of the handler; None if there is none.
+        codecs: by name, ``proto`` and ``json``.
         code: a hash of what the handler does.
         lasting: whether it is the server's own, and its calls use nothing of any generation.
     """
@@ -29,6 +31,7 @@ class Route:
     method: Method
     stream: Stream
     bound_by: str | None
+    codecs: Mapping[str, Codec]
     code: bytes = b""
     lasting: bool = False
 

@@ -26,6 +26,7 @@ from dynconnect.plugins.shapes import declaration, kind_of, shape_faults
 from dynconnect.plugins.threads import threaded
 from dynconnect.rpc.handler import Handler
 from dynconnect.schema.finding import Finding, nearest
+from dynconnect.schema.json.options import JsonOptions
 from dynconnect.schema.method import Method
 from dynconnect.schema.schema import Schema
 
@@ -124,6 +125,12 @@ class Bindings:
     def bound_by(self) -> Mapping[str, str]:
         """``path:line name`` of the handler of each RPC that has one, by the RPC's path."""
         return {path: f"{claim.where} {claim.name}" for path, claim in self._claims.items()}
+
+    @property
+    def json_options(self) -> Mapping[str, JsonOptions]:
+        """The JSON options of those services whose class has some, by full name."""
+        marks = (found.mark for found in self._classes.values())
+        return {mark.target: mark.json for mark in marks if mark.json is not None}
 
     def instances(self, provide: Provide) -> Instances:
         """An instance of each class, made with what *provide* has for it.

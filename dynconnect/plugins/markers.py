@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias, TypeVar, overload
 
 # Also because `dynconnect.rpc` is both that package and the marker below: a package is put into its
 # parent when it is first imported, and a later import would put it over the marker.
 from dynconnect.rpc.handler import Handler
+from dynconnect.schema.json.options import JsonOptions, parse_options
 
 _ATTRIBUTE = "__dynconnect__"
 _SERVICE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
@@ -38,27 +39,33 @@ class Mark:
             nothing.
         file: the absolute path of the source that holds the marker.
         line: where in it.
+        json: how the service is written and read as JSON; None is as the server does it.
     """
 
     kind: Literal["service", "rpc", "interceptor", "resource"]
     target: str
     file: str
     line: int
+    json: JsonOptions | None = None
 
 
-def service(full_name: str) -> Callable[[C], C]:
+def service(full_name: str, *, json: Iterable[str] | None = None) -> Callable[[C], C]:
     """Mark a class whose methods are the RPCs of the service *full_name*, ``package.Service``.
+
+    *json* has the names of JSON options, as ``--json`` takes them, in place of the server's.
 
     Raises:
         TypeError: for anything but the name of a service, on anything but a class.
+        ValueError: there is no such option.
     """
     target = _checked(full_name, _SERVICE, '@service("package.Service")')
+    options = None if json is None else parse_options([json] if isinstance(json, str) else json)
     file, line = _caller()
 
     def mark(cls: C) -> C:
         if not isinstance(cls, type):
             raise TypeError(f'@service("{target}") marks classes, and {cls!r} is none; a function takes @rpc')
-        return _marked(cls, Mark("service", target, file, line))
+        return _marked(cls, Mark("service", target, file, line, options))
 
     return mark
 

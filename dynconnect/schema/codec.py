@@ -6,8 +6,10 @@ Sources: Connect protocol, "Message codecs"; Protocol Buffers, "ProtoJSON Format
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, Protocol
 
+from google.protobuf.descriptor import Descriptor
 from google.protobuf.message import Error, Message
 
 from dynconnect.rpc.code import Code
@@ -16,7 +18,7 @@ from dynconnect.schema.json import document
 from dynconnect.schema.json.decoder import Decoder
 from dynconnect.schema.json.encoder import Encoder
 from dynconnect.schema.json.errors import JsonError
-from dynconnect.schema.json.fields import FindClass, descriptor_of, may_lack
+from dynconnect.schema.json.fields import FindClass, descriptor_of, may_lack, reachable
 from dynconnect.schema.json.options import JsonOptions
 from dynconnect.schema.json.scalars import Inexact
 
@@ -45,6 +47,9 @@ class Codec(Protocol):
             ConnectError: INVALID_ARGUMENT unless it is one; the text names the type.
         """
 
+    def warm(self, cls: type[Message]) -> Iterator[None]:
+        """Prepare for messages of *cls*, in small steps."""
+
 
 class Binary:
     """Protocol Buffers' binary form."""
@@ -72,6 +77,10 @@ class Binary:
             raise _cannot_decode(cls, ValueError(missing))
         return message
 
+    def warm(self, _cls: type[Message]) -> Iterator[None]:
+        """Nothing: the work is done in C."""
+        return iter(())
+
 
 class Json:
     """Protocol Buffers' JSON form, by functions that are compiled for each type at its first use.
@@ -86,6 +95,7 @@ class Json:
         options = options or JsonOptions()
         self._encoder = Encoder(find_class, options)
         self._decoder = Decoder(find_class, options)
+        self._warmed: set[Descriptor] = set()
         self._required = _Required()
 
     def encode(self, message: Message) -> bytes:
@@ -124,10 +134,12 @@ class Json:
         """
         return self._encoder.value(message)
 
-    def warm(self, cls: type[Message]) -> None:
-        """Compile *cls* now."""
-        self._encoder.of(descriptor_of(cls))
-        self._decoder.of(descriptor_of(cls))
+    def warm(self, cls: type[Message]) -> Iterator[None]:
+        """Compile *cls* and all that may be in it, a step for each."""
+        for descriptor in reachable(descriptor_of(cls), self._warmed):
+            self._encoder.of(descriptor)
+            self._decoder.of(descriptor)
+            yield
 
 
 class _Required:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Coroutine, Iterable, Mapping, Sequence
 
 from dynconnect.live.build import Draft, prepare
 from dynconnect.live.generation import Generation, Route
@@ -17,6 +17,7 @@ from dynconnect.rpc.context import Context
 from dynconnect.rpc.errors import ConnectError
 from dynconnect.rpc.limits import Limits
 from dynconnect.rpc.metadata import Metadata
+from dynconnect.schema.json.options import parse_options
 from dynconnect.schema.schema import Schema, system
 from dynconnect.server import dispatch
 from dynconnect.server.asgi_call import Answer, App, Body, Receive, Scope, Send
@@ -24,6 +25,7 @@ from dynconnect.server.asgi_lifespan import lifespan
 from dynconnect.server.routing import Match, Router
 from dynconnect.server.services.services import Services
 from dynconnect.server.services.statuses import Statuses
+from dynconnect.server.warming import Warmer
 from dynconnect.wire.base import Offer
 from dynconnect.wire.choose import Choice, Chooser
 from dynconnect.wire.compression import Compression, available
@@ -79,6 +81,7 @@ class Server:
         self._drain = drain
         self._dev = dev
         self._services = Services(reflect, idle_serves=dev)
+        self._warmer = Warmer()
         self._draft: Draft | None = None
         self._opening: asyncio.Task[Generation] | None = None
         if isinstance(generation, Draft):
@@ -149,7 +152,13 @@ class Server:
 
     def _begin_with(self, first: Generation) -> None:
         self.generations = Generations(first, self._drain)
+        self.generations.on_swap = self._swapped
         self._services.follow(self.generations)
+        self._warmer.warm(first)
+
+    def _swapped(self, generation: Generation) -> None:
+        self._services.swapped(generation)
+        self._warmer.warm(generation)
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = _request(scope)
@@ -232,17 +241,20 @@ def load(
     *,
     config: str | None = None,
     protoc: str | None = None,
+    json: Iterable[str] = (),
 ) -> Server:
     """A server of these schemas (sets, .proto files, globs, folders) and plugins (files, folders, modules).
 
     *config* is the file of the plugins' settings; without one it is ``dynconnect.toml``, if that is there.
-    *protoc* compiles .proto files; without one it is whichever is found.
+    *protoc* compiles .proto files; without one it is whichever is found. *json* has the names of JSON
+    options, as ``--json`` takes them.
     Plugins that have resources begin when the server does, at the lifespan's startup or the first call.
 
     Raises:
         FindingsError: with all that is wrong with them.
+        ValueError: there is no such option.
     """
-    draft = prepare(schema, plugins, config=config, protoc=protoc)
+    draft = prepare(schema, plugins, config=config, protoc=protoc, json=parse_options(json))
     return Server(draft if draft.resources else draft.open_at_once())
 
 

@@ -57,14 +57,14 @@ async def serve(
 ) -> None:
     """Run the call that *exchange* has begun. Never raises for what the peer or the handler did.
 
-    *schema* has the codecs, and the types of error details.
+    *schema* has the types of error details.
 
     Cancellation passes through: whoever cancels has given the client up.
     """
     began = time.perf_counter()
     error = None
     try:
-        await _converse(schema, route, context, exchange, body, answer)
+        await _converse(route, context, exchange, body, answer)
     except ConnectError as exc:
         error = schema.pack(exc) if _is_sound(exc) else _hide(exc, context)
     except asyncio.CancelledError as exc:
@@ -83,11 +83,9 @@ async def serve(
         )
 
 
-async def _converse(
-    schema: Schema, route: Route, context: Context, exchange: Exchange, body: Body, answer: Answer
-) -> None:
+async def _converse(route: Route, context: Context, exchange: Exchange, body: Body, answer: Answer) -> None:
     exchange.start()
-    codec = schema.codecs[exchange.codec]
+    codec = route.codecs[exchange.codec]
     context.start_deadline(exchange.timeout)
     timeout = _seconds_left(context)
     expired = timeout is not None and timeout <= 0

@@ -8,6 +8,7 @@ from dynconnect.live.build import Draft, build_in_thread, prepare
 from dynconnect.live.generation import Generation
 from dynconnect.live.inputs import Inputs
 from dynconnect.rpc.limits import Limits
+from dynconnect.schema.json.options import JsonOptions
 from dynconnect.server.asgi import Server
 from dynconnect.server.asgi_call import App
 from dynconnect.server.console.console import Console
@@ -23,6 +24,7 @@ class Service:
         drain: seconds that calls of a replaced generation may go on; None lets them.
         reflect: which services reflection shows, as patterns; see `Server`.
         dev: see `Server`.
+        json: how services are written and read as JSON that do not say it themselves.
     """
 
     inputs: Inputs
@@ -31,6 +33,7 @@ class Service:
     drain: float | None = None
     reflect: tuple[str, ...] = ("*",)
     dev: bool = False
+    json: JsonOptions = field(default_factory=JsonOptions)
 
     def prepare(self) -> Draft:
         """The draft of the first generation of the files as they are. It blocks.
@@ -39,7 +42,7 @@ class Service:
             FindingsError: with every finding.
         """
         of = self.inputs
-        return prepare(of.schema, of.plugins, config=of.config, protoc=of.protoc)
+        return prepare(of.schema, of.plugins, config=of.config, protoc=of.protoc, json=self.json)
 
     async def build(self, number: int, predecessor: Generation | None) -> Generation:
         """The generation *number* of the files as they are, which is to take over from *predecessor*.
@@ -48,7 +51,9 @@ class Service:
             FindingsError: with every finding.
         """
         of = self.inputs
-        return await build_in_thread(of.schema, of.plugins, number, predecessor, of.config, of.protoc)
+        return await build_in_thread(
+            of.schema, of.plugins, number, predecessor, of.config, of.protoc, self.json
+        )
 
     def server(self, generation: Generation | Draft) -> Server:
         """A server that begins with *generation*; see there what becomes of a draft."""

@@ -14,7 +14,7 @@ from dynconnect.cli import report
 from dynconnect.cli.main import main
 from dynconnect.schema.finding import Finding
 
-SCREEN_LINES = 32
+SCREEN_LINES = 33
 COMMANDS = [(), *((name,) for name in cli.COMMANDS)]
 
 

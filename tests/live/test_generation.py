@@ -11,7 +11,7 @@ from dynconnect.rpc.handler import unimplemented
 
 
 def test_neither_a_generation_nor_a_route_changes():
-    route = Route(method("Chat"), unimplemented, None)
+    route = Route(method("Chat"), unimplemented, None, shop().codecs)
     generation = Generation(1, "hash", shop(), {"/x": route})
     with pytest.raises(dataclasses.FrozenInstanceError):
         generation.number = 2

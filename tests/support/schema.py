@@ -71,7 +71,9 @@ def routes(handlers: Mapping[str, Handler], *interceptors: Interceptor) -> Mappi
         stream = unimplemented if handler is None else stream_of(method, handler)
         for interceptor in interceptors:
             stream = interceptor(stream)
-        found[method.path] = Route(method, stream, None if handler is None else f"test.py:1 {method.name}")
+        found[method.path] = Route(
+            method, stream, None if handler is None else f"test.py:1 {method.name}", schema().codecs
+        )
     return MappingProxyType(found)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, TypeAlias, cast
 
 from google.protobuf.descriptor import Descriptor, EnumDescriptor, FieldDescriptor
@@ -61,13 +61,19 @@ def any_type(find_class: FindClass, url: str) -> type[Message]:
 
 def may_lack(descriptor: Descriptor) -> bool:
     """Whether a message of *descriptor* may lack a required field, its own or of a message in it."""
-    seen = {descriptor}
+    return any(
+        message.is_extendable or any(field.is_required for field in message.fields)
+        for message in reachable(descriptor)
+    )
+
+
+def reachable(descriptor: Descriptor, seen: set[Descriptor] | None = None) -> Iterator[Descriptor]:
+    """*descriptor*, and the types of all messages in it, without those that are in *seen*, which grows."""
+    seen = set() if seen is None else seen
     waiting = [descriptor]
     while waiting:
         message = waiting.pop()
-        if message.is_extendable or any(field.is_required for field in message.fields):
-            return True
-        inner = {message_of(field) for field in message.fields if field.message_type is not None} - seen
-        seen |= inner
-        waiting += inner
-    return False
+        if message not in seen:
+            seen.add(message)
+            yield message
+            waiting += [message_of(field) for field in message.fields if field.message_type is not None]

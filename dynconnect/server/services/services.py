@@ -44,6 +44,10 @@ class Services:
         """Answer for what is the current one of *generations*."""
         self.statuses.follow(generations)
 
+    def swapped(self, generation: Generation) -> None:
+        """*generation* has taken over."""
+        self.statuses.swapped(generation)
+
     def stop(self) -> None:
         """Let nothing serve any more, tell those who watch, and end what nobody would end."""
         self.ending.begin()
@@ -89,6 +93,7 @@ def _routes(
             method,
             intercepted(stream_of(method, handlers[method.name]), interceptors),
             _BY,
+            system().codecs,
             lasting=generation is None,
         )
         for method in system().services[service]

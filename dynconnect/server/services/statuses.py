@@ -34,8 +34,7 @@ class Statuses:
     def follow(self, generations: Generations) -> None:
         """Tell of what is the current one of *generations*, from now on."""
         self._generations = generations
-        generations.on_swap = self._swapped
-        self._swapped(generations.current)
+        self.swapped(generations.current)
 
     def names(self) -> list[str]:
         """All names that have a status, sorted, the whole server first."""
@@ -70,7 +69,8 @@ class Statuses:
             with suppress(RuntimeError):  # its loop has ended
                 future.get_loop().call_soon_threadsafe(_finish, future)
 
-    def _swapped(self, generation: Generation) -> None:
+    def swapped(self, generation: Generation) -> None:
+        """*generation* has taken over."""
         generation.state.on_health(self.changed)
         self.changed()
 

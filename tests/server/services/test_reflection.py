@@ -198,8 +198,10 @@ async def test_a_handler_for_a_service_of_ours_takes_its_place():
 
     own = make_schema(OWN_HEALTH, "grpc/health/v1/health.proto")
     method = own.methods[CHECK]
-    bound = Generation(1, "a", own, {CHECK: Route(method, stream_of(method, check), "a.py:1 check")})
-    unbound = Generation(2, "b", own, {CHECK: Route(method, unimplemented, None)})
+    bound = Generation(
+        1, "a", own, {CHECK: Route(method, stream_of(method, check), "a.py:1 check", own.codecs)}
+    )
+    unbound = Generation(2, "b", own, {CHECK: Route(method, unimplemented, None, own.codecs)})
     app = Server(bound)
     assert (await unary(app, GRPC, CHECK))[1].status == 0
     app.generations.swap(unbound)
