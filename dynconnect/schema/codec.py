@@ -125,6 +125,8 @@ class Json:
             return self._decoder.message(document.loads_exactly(data), cls)
         except JsonError as exc:
             raise _cannot_decode(cls, exc) from exc
+        except Inexact as exc:  # it has a fraction that its float has not
+            raise _cannot_decode(cls, ValueError("a number with a fraction stands for an integer")) from exc
 
     def to_value(self, message: Message) -> Any:  # Any: a JSON value
         """*message* as a JSON value in Python's types.

@@ -200,3 +200,27 @@ def test_reflect_and_no_reflection_exclude_each_other(project):
     done = finish(*SERVE, "--reflect", "x", "--no-reflection", cwd=project)
     assert done.returncode == 2
     assert "--reflect says what reflection shows: it is of no use with --no-reflection" in done.stderr
+
+
+def test_json_is_written_and_read_as_options_say(project):
+    with program(*SERVE, "--json", "proto-names", "--json", "strict", cwd=project) as server:
+        summed = httpx.post(
+            f"{server.url}/notes.v1.Notes/Echo", json={"text": "a", "starCount": 0}, trust_env=False
+        )
+        assert summed.json() == {"text": "a!"}
+        unknown = httpx.post(f"{server.url}/notes.v1.Notes/Echo", json={"texts": "a"}, trust_env=False)
+        assert unknown.status_code == 400
+        assert "has no field 'texts'; did you mean text?" in unknown.json()["message"]
+
+
+def test_a_service_has_json_of_its_own(project):
+    plugin = project / "plugins" / "notes.py"
+    before = plugin.read_text()
+    plugin.write_text(
+        before.replace('@service("notes.v1.Notes")', '@service("notes.v1.Notes", json=["defaults"])')
+    )
+    try:
+        with program(*SERVE, "--json", "strict", cwd=project) as server:
+            assert echo(server.url).json() == {"text": "hi!", "starCount": 0}
+    finally:
+        plugin.write_text(before)

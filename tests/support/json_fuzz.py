@@ -36,7 +36,20 @@ _RANGES = {
     FieldDescriptor.CPPTYPE_INT64: (-(2**63), 2**63 - 1),
     FieldDescriptor.CPPTYPE_UINT64: (0, 2**64 - 1),
 }
-_FLOATS = (0.0, -0.0, 1.5, 0.1, -1e10, 1e-30, 1e38, float("nan"), float("inf"), float("-inf"))
+_FLOATS = (
+    0.0,
+    -0.0,
+    1.5,
+    0.1,
+    -1e10,
+    1e-30,
+    1e38,
+    3.4028234663852886e38,
+    1e-45,
+    float("nan"),
+    float("inf"),
+    float("-inf"),
+)
 _LETTERS = 'ab"\\\n/é€😀:,{}[]\u2028'
 _ODD: list[Any] = [
     *(
@@ -310,7 +323,10 @@ LAXNESS = {
 }
 """What json_format takes and we do not: the name of each, and how we refuse it."""
 
-FAULTS = {"null for a repeated Value, which crashes json_format": "has no attribute 'null_value'"}
+FAULTS = {
+    "null for a repeated Value, which crashes json_format": "has no attribute 'null_value'",
+    "the largest float as json_format writes it, and does not read it": r"Float value too (large|small)",
+}
 """What json_format fails on by a fault of its own, and how."""
 
 

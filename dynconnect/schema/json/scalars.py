@@ -51,7 +51,7 @@ def write_float(value: float) -> object:
         return write_double(value)
     for digits in (6, 7, 8):
         short = float(f"{value:.{digits}g}")
-        if abs(short) <= _FLOAT_MAX and _float.unpack(_float.pack(short))[0] == value:
+        if abs(short) < _FLOAT_OVER and _float.unpack(_float.pack(short))[0] == value:
             return short
     return float(f"{value:.9g}")
 
