@@ -112,7 +112,7 @@ class Json:
         """The *cls* in *data*; nothing at all is not a message."""
         try:
             message = self._decoder.message(document.loads(data), cls)
-        except JsonError as exc:
+        except (JsonError, RecursionError) as exc:
             raise _cannot_decode(cls, exc) from exc
         except Inexact:
             message = self._decode_exactly(data, cls)

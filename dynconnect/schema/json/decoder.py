@@ -110,8 +110,7 @@ class Decoder:
 
         def read_all(value: Any, depth: int) -> Any:  # Any: arguments, or a message
             found = read(value, depth)
-            others = value.keys() - table.keys()
-            extensions = {key: _extension(descriptor, key) for key in others}
+            extensions = {key: _extension(descriptor, key) for key in value if key not in table}
             for key, extension in extensions.items():
                 if extension is None and self._strict:
                     raise _unknown(descriptor, key, table)

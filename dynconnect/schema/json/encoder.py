@@ -108,7 +108,7 @@ class Encoder:
                 held = _held(field)
                 lines += [f" {held} = {get}", f" if {held}{signed}: d[{key}] = {value}"]
         head = ["def write(m):", f" d = {{{', '.join(defaults)}}}"]
-        exec("\n".join([*head, *lines, " return d"]), names)  # noqa: S102  names are identifiers, texts are quoted
+        exec("\n".join([*head, *lines, " return d"]), names)  # noqa: S102  of identifiers and quoted text
         write: Write = names["write"]
         return write
 
@@ -120,9 +120,11 @@ class Encoder:
             plain = [field for field in descriptor.fields if not field.has_presence]
             defaults = {self._key(field): self._default(field) for field in plain}
 
+        fields_of = flat_class(descriptor).ListFields  # of the class, as above
+
         def write(message: Message) -> dict[str, Any]:
             found = dict(defaults)
-            for field, value in message.ListFields():
+            for field, value in fields_of(message):
                 entry = known.get(field)
                 if entry is None:
                     entry = known[field] = (f"[{field.full_name}]", self._of_field(field))
@@ -240,7 +242,8 @@ def _held(field: FieldDescriptor) -> str:
 
 def _get(field: FieldDescriptor) -> str:
     """Source text for what the message ``m`` has in *field*."""
-    return f"getattr(m, {field.name!r})" if keyword.iskeyword(field.name) else f"m.{field.name}"
+    plain = field.name.isidentifier() and not keyword.iskeyword(field.name)
+    return f"m.{field.name}" if plain else f"getattr(m, {field.name!r})"
 
 
 def _is_floating(field: FieldDescriptor) -> bool:
