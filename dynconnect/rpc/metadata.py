@@ -5,8 +5,9 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Iterable, Iterator, Mapping, MutableMapping
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar, overload
 
+D = TypeVar("D")
 Pairs: TypeAlias = Iterable[tuple[str, str]]
 
 
@@ -22,7 +23,8 @@ class Metadata(MutableMapping[str, str]):
 
     def __init__(self, items: Mapping[str, str] | Pairs = ()) -> None:
         self._items: list[tuple[str, str]] = []
-        self.extend(items)
+        if items:
+            self.extend(items)
 
     @classmethod
     def of_lower(cls, items: list[tuple[str, str]]) -> Metadata:
@@ -37,6 +39,20 @@ class Metadata(MutableMapping[str, str]):
             if key == wanted:
                 return value
         raise KeyError(name)
+
+    @overload
+    def get(self, name: str, default: None = None) -> str | None: ...
+    @overload
+    def get(self, name: str, default: str) -> str: ...
+    @overload
+    def get(self, name: str, default: D) -> str | D: ...
+    def get(self, name: str, default: object = None) -> object:
+        """The first value of *name*, or *default*; the mapping's own would raise, and catch, an exception."""
+        wanted = name.lower()
+        for key, value in self._items:
+            if key == wanted:
+                return value
+        return default
 
     def __setitem__(self, name: str, value: str) -> None:
         self._items = [item for item in self._items if item[0] != name.lower()]
