@@ -63,8 +63,9 @@ async def serve(
     """
     began = time.perf_counter()
     error = None
+    held: Sequence[Event] = ()
     try:
-        await _converse(route, context, exchange, body, answer)
+        held = await _converse(route, context, exchange, body, answer)
     except ConnectError as exc:
         error = schema.pack(exc) if _is_sound(exc) else _hide(exc, context)
     except asyncio.CancelledError as exc:
@@ -74,7 +75,8 @@ async def serve(
         error = _cut(body.scope) if body.scope.cut_for else _hide(exc, context)
     except Exception as exc:  # noqa: BLE001  the one gate: whatever else a handler raises ends here
         error = _hide(exc, context)
-    await answer.finish(_outcome(exchange, error), _seconds_left(context))
+    outcome = _outcome(exchange, error)
+    await answer.finish((*held, *outcome) if held else outcome, _seconds_left(context))
     if log.isEnabledFor(logging.DEBUG):
         code = "ok" if error is None else error.code.value
         spent = (time.perf_counter() - began) * 1000
@@ -83,19 +85,30 @@ async def serve(
         )
 
 
-async def _converse(route: Route, context: Context, exchange: Exchange, body: Body, answer: Answer) -> None:
+async def _converse(
+    route: Route, context: Context, exchange: Exchange, body: Body, answer: Answer
+) -> Sequence[Event]:
+    """Run the handler, and send what it streams. A single response is not sent: what it comes to.
+
+    It goes out with the outcome: its caller does nothing with it before.
+    """
     exchange.start()
     codec = route.codecs[exchange.codec]
     context.start_deadline(exchange.timeout)
     timeout = _seconds_left(context)
     expired = timeout is not None and timeout <= 0
+    single: list[Any] = []  # Any: a message class made at run time
     if not expired:
         requests = _Requests(exchange, codec, route.method.input, body)
         with body.scope.within(timeout):
-            await _respond(route, context, exchange, codec, requests, answer)
+            if route.method.server_streaming:
+                await _stream(route, context, exchange, codec, requests, answer)
+            else:
+                single = await _single(route, context, requests)
         expired = body.scope.expired
     if expired:
         raise ConnectError(Code.DEADLINE_EXCEEDED, "the deadline passed")
+    return exchange.send(codec.encode(single[0])) if single else ()
 
 
 def _seconds_left(context: Context) -> float | None:
@@ -107,7 +120,7 @@ def _seconds_left(context: Context) -> float | None:
     return None if left is None or left > _A_YEAR * 1000 else left / 1000
 
 
-async def _respond(
+async def _stream(
     route: Route,
     context: Context,
     exchange: Exchange,
@@ -115,18 +128,28 @@ async def _respond(
     requests: _Requests,
     answer: Answer,
 ) -> None:
-    single = not route.method.server_streaming
-    count = 0
     async with aclosing(route.stream(requests, context)) as responses:
         async for response in responses:
-            count += 1
-            if single and count > 1:
-                break
             if events := exchange.send(codec.encode(response)):
                 await answer(events)
-    if single and count != 1:
-        found = "no response message" if count == 0 else "more than one response message"
-        raise ConnectError(Code.INTERNAL, f"{context.method.full_name} gave {found}")
+
+
+async def _single(route: Route, context: Context, requests: _Requests) -> list[Any]:  # Any: as above
+    """The one response, in a list.
+
+    Raises:
+        ConnectError: INTERNAL if there is none, or another.
+    """
+    found: list[Any] = []
+    async with aclosing(route.stream(requests, context)) as responses:
+        async for response in responses:
+            found.append(response)
+            if len(found) > 1:
+                break
+    if len(found) != 1:
+        what = "no response message" if not found else "more than one response message"
+        raise ConnectError(Code.INTERNAL, f"{context.method.full_name} gave {what}")
+    return found
 
 
 class _Requests:

@@ -124,7 +124,9 @@ class Framing:
         Raises:
             ConnectError: INTERNAL for an envelope with a flag that is not `COMPRESSED`.
         """
-        for frame in self.read(chunk):
+        for frame in self._reader.feed(chunk):
+            if frame.flags & COMPRESSED:
+                frame = self._unpack(frame)
             if frame.flags:
                 raise invalid_flags(frame.flags)
             yield frame.data
