@@ -6,9 +6,12 @@ import logging
 import secrets
 import time
 from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
 from dynconnect.rpc.metadata import Metadata
+
+Address: TypeAlias = tuple[str, int | None]
+"""A host and a port; a Unix socket has a path and no port."""
 
 
 class MethodInfo(Protocol):
@@ -54,10 +57,11 @@ class Context:
     """
 
     __slots__ = (
+        "_client",
         "_deadline",
         "_id",
         "_send_headers",
-        "client_address",
+        "_server",
         "generation",
         "http_method",
         "method",
@@ -66,7 +70,6 @@ class Context:
         "request_headers",
         "response_headers",
         "response_trailers",
-        "server_address",
     )
 
     def __init__(
@@ -79,8 +82,8 @@ class Context:
         query_string: str = "",
         response_headers: Metadata | None = None,
         response_trailers: Metadata | None = None,
-        client_address: str | None = None,
-        server_address: str | None = None,
+        client: Address | None = None,
+        server: Address | None = None,
         generation: int = 0,
         send_headers: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
@@ -93,14 +96,23 @@ class Context:
         """The raw query of a Connect GET."""
         self.response_headers = Metadata() if response_headers is None else response_headers
         self.response_trailers = Metadata() if response_trailers is None else response_trailers
-        self.client_address = client_address
-        """``host:port`` of the peer, where the server knows it."""
-        self.server_address = server_address
+        self._client = client
+        self._server = server
         self.generation = generation
         """The number of the generation that answers this call."""
         self._send_headers = send_headers
         self._deadline: float | None = None
         self._id = ""
+
+    @property
+    def client_address(self) -> str | None:
+        """``host:port`` of the peer, where the server knows it."""
+        return _text(self._client)
+
+    @property
+    def server_address(self) -> str | None:
+        """``host:port`` of this end of the connection, or the path of its socket."""
+        return _text(self._server)
 
     def start_deadline(self, timeout: float | None) -> None:
         """Let *timeout* seconds count from now; None is no deadline."""
@@ -133,6 +145,13 @@ class Context:
         """A logger that puts the method and the id of this call before each line."""
         logger = logging.getLogger(f"dynconnect.call.{self.method.service_name}")
         return _CallLog(logger, {"call": f"{self.method.name} {self.id}"})
+
+
+def _text(address: Address | None) -> str | None:
+    if address is None:
+        return None
+    host, port = address
+    return host if port is None else f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 class _CallLog(logging.LoggerAdapter[logging.Logger]):

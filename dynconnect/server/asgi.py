@@ -162,8 +162,8 @@ class Server:
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = _request(scope)
-        trailers = _TRAILERS in (scope.get("extensions") or {})
-        match = self._router.match(self._route(request.path), request, trailers=trailers)
+        extensions = scope.get("extensions") or {}
+        match = self._router.match(self._route(request.path), request, trailers=_TRAILERS in extensions)
         if match is None:
             return await (self._fallback or self.not_found)(scope, receive, send)
         call = self._call(scope, receive, send)
@@ -211,8 +211,8 @@ class Server:
             query_string=request.query,
             response_headers=exchange.response_headers,
             response_trailers=exchange.response_trailers,
-            client_address=_address(scope.get("client")),
-            server_address=_address(scope.get("server")),
+            client=scope.get("client"),
+            server=scope.get("server"),
             generation=number,
             send_headers=lambda: call.answer(exchange.head()),
         )
@@ -292,11 +292,3 @@ def _request(scope: Scope) -> Request:
         query=scope.get("query_string", b"").decode("latin-1"),
         http_version=scope.get("http_version", "1.1"),
     )
-
-
-def _address(pair: tuple[str, int | None] | None) -> str | None:
-    """``host:port`` of an address as ASGI gives it; a Unix socket's has no port."""
-    if pair is None:
-        return None
-    host, port = pair
-    return host if port is None else f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

@@ -167,6 +167,8 @@ class Body:
                 self._waiters.remove(waiter)
 
     def _wake(self) -> None:
+        if not self._waiters:
+            return
         for waiter in self._waiters:
             if not waiter.done():
                 waiter.set_result(None)

@@ -27,13 +27,17 @@ def test_it_says_what_the_request_was():
     context = made(
         http_method="GET",
         query_string="a=b",
-        client_address="1.2.3.4:5",
-        server_address="[::1]:6",
+        client=("1.2.3.4", 5),
+        server=("::1", 6),
         generation=7,
     )
     assert (context.method, context.protocol, context.request_headers["x-a"]) == (METHOD, "connect", "1")
     assert (context.http_method, context.query_string) == ("GET", "a=b")
     assert (context.client_address, context.server_address, context.generation) == ("1.2.3.4:5", "[::1]:6", 7)
+
+
+def test_the_address_of_a_socket_without_a_port_is_its_path():
+    assert made(server=("/run/app.sock", None)).server_address == "/run/app.sock"
 
 
 def test_what_a_server_does_not_know_has_a_plain_default():
