@@ -202,16 +202,16 @@ class Answer:
             await self._body.drain()
         piece: bytes | None = None
         for event in events:
-            match event:
-                case Response(status, headers):
-                    await self._start(status, headers)
-                    piece = b""  # some servers hold the head back until there is a piece of the body
-                case Data(data):
-                    if piece:
-                        await self._piece(piece, more=True)
-                    piece = data
-                case End(trailers):
-                    return await self._end(piece or b"", trailers)
+            # Not `match`: its patterns take three times as long, and there is one for each event of a call.
+            if isinstance(event, Data):
+                if piece:
+                    await self._piece(piece, more=True)
+                piece = event.data
+            elif isinstance(event, Response):
+                await self._start(event.status, event.headers)
+                piece = b""  # some servers hold the head back until there is a piece of the body
+            else:
+                return await self._end(piece or b"", event.trailers)
         if piece is not None:
             await self._piece(piece, more=True)
         return None
