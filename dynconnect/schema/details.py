@@ -9,7 +9,7 @@ from typing import TypeAlias
 from google.protobuf.message import Error, Message
 
 from dynconnect.rpc.errors import ConnectError, Detail, ErrorDetail
-from dynconnect.schema.json.fields import FindClass
+from dynconnect.schema.json.fields import FindClass, type_name
 from dynconnect.schema.messages import build
 
 _log = logging.getLogger(__name__)
@@ -17,11 +17,6 @@ _log = logging.getLogger(__name__)
 ToValue: TypeAlias = Callable[[Message], object]
 
 _ANY = "google.protobuf.Any"
-
-
-def type_name(url: str) -> str:
-    """The full name in a type URL, whatever stands before its last slash."""
-    return url.rpartition("/")[2]
 
 
 def pack(error: ConnectError, find_class: FindClass, to_value: ToValue) -> ConnectError:

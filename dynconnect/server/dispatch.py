@@ -88,27 +88,27 @@ async def serve(
 async def _converse(
     route: Route, context: Context, exchange: Exchange, body: Body, answer: Answer
 ) -> Sequence[Event]:
-    """Run the handler, and send what it streams. A single response is not sent: what it comes to.
+    """Run the handler, and send what it streams; the events of a single response, which are not sent.
 
-    It goes out with the outcome: its caller does nothing with it before.
+    They go out with the outcome: a caller does nothing with such a response before that.
     """
     exchange.start()
     codec = route.codecs[exchange.codec]
     context.start_deadline(exchange.timeout)
     timeout = _seconds_left(context)
     expired = timeout is not None and timeout <= 0
-    single: list[Any] = []  # Any: a message class made at run time
+    response: Any = None  # Any: a message class made at run time
     if not expired:
         requests = _Requests(exchange, codec, route.method.input, body)
         with body.scope.within(timeout):
             if route.method.server_streaming:
                 await _stream(route, context, exchange, codec, requests, answer)
             else:
-                single = await _single(route, context, requests)
+                response = await _single(route, context, requests)
         expired = body.scope.expired
     if expired:
         raise ConnectError(Code.DEADLINE_EXCEEDED, "the deadline passed")
-    return exchange.send(codec.encode(single[0])) if single else ()
+    return () if route.method.server_streaming else exchange.send(codec.encode(response))
 
 
 def _seconds_left(context: Context) -> float | None:
@@ -134,8 +134,8 @@ async def _stream(
                 await answer(events)
 
 
-async def _single(route: Route, context: Context, requests: _Requests) -> list[Any]:  # Any: as above
-    """The one response, in a list.
+async def _single(route: Route, context: Context, requests: _Requests) -> Any:  # Any: as above
+    """The one response.
 
     Raises:
         ConnectError: INTERNAL if there is none, or another.
@@ -149,7 +149,7 @@ async def _single(route: Route, context: Context, requests: _Requests) -> list[A
     if len(found) != 1:
         what = "no response message" if not found else "more than one response message"
         raise ConnectError(Code.INTERNAL, f"{context.method.full_name} gave {what}")
-    return found
+    return found[0]
 
 
 class _Requests:

@@ -67,6 +67,7 @@ class StreamExchange:
         return (*self.head(), Data(data))
 
     def end(self, error: ConnectError | None) -> Sequence[Event]:
+        """The last envelope, which tells *error* and the trailing metadata (Connect, "EndStreamResponse")."""
         outcome: dict[str, object] = {}
         trailers = outgoing(self.response_trailers)
         if error is not None:

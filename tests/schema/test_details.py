@@ -9,7 +9,6 @@ from google.rpc import error_details_pb2
 from dynconnect.rpc.code import Code
 from dynconnect.rpc.errors import ConnectError, ErrorDetail
 from dynconnect.rpc.metadata import Metadata
-from dynconnect.schema.details import type_name
 from dynconnect.schema.schema import Schema
 
 
@@ -116,8 +115,3 @@ def test_k22_a_detail_that_cannot_be_packed_is_left_out_and_logged(packed, caplo
     (record,) = caplog.records
     assert why in record.getMessage()
     assert record.name == "dynconnect.schema.details"
-
-
-@pytest.mark.parametrize("url", ["a.B", "/a.B", "type.googleapis.com/a.B", "x/y/z/a.B"])
-def test_a_type_url_ends_in_the_name(url):
-    assert type_name(url) == "a.B"

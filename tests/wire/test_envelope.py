@@ -169,7 +169,7 @@ class Counting:
         self.unpacked = 0
 
     def compress(self, data):
-        raise NotImplementedError
+        raise AssertionError("only reading is counted here")
 
     def decompress(self, data, max_bytes):
         self.unpacked += 1

@@ -65,6 +65,7 @@ class Decoder:
         self._skips = options.skip_unknown_enums and not options.strict
         self._reads: dict[Descriptor, Read] = {}
         self._roots: dict[type[Message], Read] = {}
+        self._extensions: dict[FieldDescriptor, _Entry] = {}
 
     def message(self, value: object, cls: type[Message], depth: int = 0) -> Message:
         """The *cls* that *value* is, at *depth* below the first message.
@@ -142,6 +143,7 @@ class Decoder:
         takes_null, skips = _takes_null(field), self._skips and field.enum_type is not None
 
         def read_list(value: Any, depth: int) -> list[Any]:
+            """The elements, each at the depth of the array: it is no message."""
             if type(value) is not list:
                 raise expected("an array", value)
             found: list[Any] = []
@@ -166,6 +168,7 @@ class Decoder:
         takes_null, read_key = _takes_null(value_field), _key_reader(key_field)
 
         def read_map(value: Any, depth: int) -> dict[Any, Any]:
+            """The entries, whose keys are the members' names, read as values of their own type."""
             if type(value) is not dict:
                 raise expected("an object", value)
             found: dict[Any, Any] = {}
@@ -224,7 +227,7 @@ class Decoder:
         """The message of the arguments *found*, with *extensions* that are members of *value*."""
         message = _built(flat_class(descriptor), found)
         for key, extension in extensions:
-            inner, entry = value[key], self._entry(extension)
+            inner, entry = value[key], self._extension_entry(extension)
             if inner is None and not entry.takes_null:
                 continue
             try:
@@ -235,11 +238,18 @@ class Decoder:
                 _set_extension(message, extension, read)
         return message
 
+    def _extension_entry(self, extension: FieldDescriptor) -> _Entry:
+        entry = self._extensions.get(extension)
+        if entry is None:
+            entry = self._extensions[extension] = self._entry(extension)
+        return entry
+
 
 def _object_reader(table: Mapping[str, _Entry], groups: Iterable[tuple[str, frozenset[str]]]) -> Read:
     """Reads the fields of *table*, of which those of each of *groups* exclude each other."""
 
     def read_object(value: Any, depth: int) -> dict[str, Any]:
+        """The arguments of a constructor; members that are no fields, and null, are left out."""
         if type(value) is not dict or depth > DEPTH_MAX:
             raise _no_object(value)
         found: dict[str, Any] = {}

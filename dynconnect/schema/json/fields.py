@@ -46,13 +46,18 @@ def key_and_value(field: FieldDescriptor) -> tuple[FieldDescriptor, FieldDescrip
     return numbers[1], numbers[2]
 
 
+def type_name(url: str) -> str:
+    """The full name in a type URL, whatever stands before its last slash."""
+    return url.rpartition("/")[2]
+
+
 def any_type(find_class: FindClass, url: str) -> type[Message]:
-    """The class that the type URL of an Any names, whatever stands before its last slash.
+    """The class that the type URL of an Any names.
 
     Raises:
         JsonError: there is none.
     """
-    name = url.rpartition("/")[2]
+    name = type_name(url)
     cls = find_class(name)
     if cls is None:
         raise JsonError(f"there is no message {name} in the schema")

@@ -61,6 +61,7 @@ def integer(low: int, high: int) -> Read:
     what = f"an integer from {low} to {high}"
 
     def read(value: Any, _depth: int) -> int:  # Any: a JSON value
+        """The integer; the usual spellings first, as nearly all are."""
         number: int | None
         if type(value) is str:
             try:
@@ -195,6 +196,7 @@ def _enum_reader(enum: EnumDescriptor, *, skip_unknown: bool) -> Read:
     null = is_null_value(enum)
 
     def read(value: Any, depth: int) -> Any:  # Any: a JSON value; a number, or SKIP
+        """The number of the value that is given by its name, or by that number."""
         if type(value) is str:
             number = numbers.get(value)
             if number is not None:

@@ -103,7 +103,7 @@ async def echo(scope, receive, send):
 async def test_each_transport(engine, http2, tls, tmp_path):
     needed = ({Ability.TLS} if tls else {Ability.H2C}) if http2 else {Ability.HTTP1}
     if not all(map(engine.can, needed)):
-        pytest.skip("not claimed")
+        pytest.skip(f"{engine.name} does not claim to have it: docs/engines.md says why")
     pytest.importorskip(engine.name)
     certificates = Certificates(tmp_path)
     settings = certificates.server if tls else {}
