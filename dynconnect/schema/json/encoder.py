@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import binascii
 import keyword
+import math
 from collections.abc import Mapping
 from typing import Any, TypeAlias
 
@@ -104,7 +105,7 @@ class Encoder:
                 if self._options.defaults:
                     defaults.append(f"{key}: {self._default(field)!r}")
                 # Zero with a sign is no default.
-                signed = " or str(v)[0] == '-'" if _is_floating(field) else ""
+                signed = " or sign(1, v) < 0" if _is_floating(field) else ""
                 held = _held(field)
                 lines += [f" {held} = {get}", f" if {held}{signed}: d[{key}] = {value}"]
         head = ["def write(m):", f" d = {{{', '.join(defaults)}}}"]
@@ -167,8 +168,8 @@ class Encoder:
         one = self._one(field, names)
         if field.is_repeated:
             if one == "str(v)":
-                return "[*map(str, r)]"
-            return "r[:]" if one == "v" else f"[{one} for v in r[:]]"  # a slice is one call
+                return "[*map(str, r[:])]"  # a slice is one call
+            return "r[:]" if one == "v" else f"[{one} for v in r[:]]"
         return one
 
     def _one(self, field: FieldDescriptor, names: Names) -> str:
@@ -251,7 +252,12 @@ def _is_floating(field: FieldDescriptor) -> bool:
 
 
 def _names() -> Names:
-    return {"base64": binascii.b2a_base64, "double": write_double, "single": write_float}
+    return {
+        "base64": binascii.b2a_base64,
+        "double": write_double,
+        "sign": math.copysign,
+        "single": write_float,
+    }
 
 
 def _free(names: Names) -> str:

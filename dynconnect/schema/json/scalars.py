@@ -49,8 +49,8 @@ def write_float(value: float) -> object:
     """The shortest number that is *value* in 32 bits."""
     if value - value != 0.0:
         return write_double(value)
-    for digits in (6, 7, 8):
-        short = float(f"{value:.{digits}g}")
+    for digits in ("%.6g", "%.7g", "%.8g"):
+        short = float(digits % value)
         if abs(short) < _FLOAT_OVER and _float.unpack(_float.pack(short))[0] == value:
             return short
     return float(f"{value:.9g}")

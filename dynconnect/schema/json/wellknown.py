@@ -23,7 +23,8 @@ Write: TypeAlias = Callable[[Any], Any]
 _PACKAGE = "google.protobuf."
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _EPOCH_DAY = _EPOCH.toordinal()
-_TWO = tuple(f"{number:02d}" for number in range(60))
+_MINUTES = tuple(f"{minute // 60:02d}:{minute % 60:02d}" for minute in range(1440))
+_SECONDS = tuple(f":{second:02d}" for second in range(60))
 _SECONDS_MIN, _SECONDS_MAX = -62135596800, 253402300799  # the years 1 to 9999
 _DURATION_MAX = 315_576_000_000
 _TIMESTAMP = re.compile(
@@ -40,8 +41,6 @@ def _day(number: int) -> str:
 
 def _fraction(nanos: int) -> str:
     """*nanos* in as few groups of three digits as they need, behind a point."""
-    if not nanos:
-        return ""
     digits = f".{nanos:09d}"
     return digits[:4] if digits.endswith("000000") else digits[:7] if digits.endswith("000") else digits
 
@@ -50,10 +49,9 @@ def _write_timestamp(message: Any) -> str:
     seconds, nanos = message.seconds, message.nanos
     if not (_SECONDS_MIN <= seconds <= _SECONDS_MAX and 0 <= nanos <= 999_999_999):
         raise JsonError("a Timestamp must be in the years 1 to 9999, with 0 to 999999999 nanos")
-    day, second = divmod(seconds, 86400)
-    hour, second = divmod(second, 3600)
-    minute, second = divmod(second, 60)
-    return f"{_day(day)}T{_TWO[hour]}:{_TWO[minute]}:{_TWO[second]}{_fraction(nanos)}Z"
+    minute, second = divmod(seconds, 60)
+    day, minute = divmod(minute, 1440)
+    return f"{_day(day)}T{_MINUTES[minute]}{_SECONDS[second]}{_fraction(nanos) if nanos else ''}Z"
 
 
 def _read_timestamp(value: Any, _depth: int) -> Mapping[str, int]:
@@ -92,7 +90,7 @@ def _write_duration(message: Any) -> str:
     ):
         raise JsonError("a Duration must be within 10,000 years, seconds and nanos of one sign")
     sign = "-" if seconds < 0 or nanos < 0 else ""
-    return f"{sign}{abs(seconds)}{_fraction(abs(nanos))}s"
+    return f"{sign}{abs(seconds)}{_fraction(abs(nanos)) if nanos else ''}s"
 
 
 def _read_duration(value: Any, _depth: int) -> Mapping[str, int]:
