@@ -1,13 +1,14 @@
 """From JSON values to messages: a table of fields for each type, and one call of a constructor for the whole.
 
 A reader turns an object into the arguments of the constructor, objects in it into theirs, and so on; so the
-tree of messages is built in C. Only types with extensions in the document are made one by one.
+tree of messages is built in C. It does so in place: most members are already what the constructor takes, and
+stay. Only types with extensions in the document are made one by one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple, cast
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple, TypeAlias, cast
 
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.message import Message
@@ -30,6 +31,9 @@ from dynconnect.schema.pool import flat_class
 
 _NEAREST_MAX = 500
 """Among so many names at most the nearest is looked for."""
+
+_Groups: TypeAlias = Sequence[tuple[str, frozenset[str]]]
+"""The name of each oneof, and those of its fields."""
 
 
 class _Entry(NamedTuple):
@@ -68,7 +72,7 @@ class Decoder:
         self._extensions: dict[FieldDescriptor, _Entry] = {}
 
     def message(self, value: object, cls: type[Message], depth: int = 0) -> Message:
-        """The *cls* that *value* is, at *depth* below the first message.
+        """The *cls* that *value* is, at *depth* below the first message; *value* is used up.
 
         Raises:
             JsonError: it is none.
@@ -110,13 +114,16 @@ class Decoder:
             return read
 
         def read_all(value: Any, depth: int) -> Any:  # Any: arguments, or a message
+            extensions: list[tuple[str, FieldDescriptor, Any]] = []
+            for key in value if type(value) is dict else ():
+                if key not in table:
+                    extension = _extension(descriptor, key)
+                    if extension is not None:
+                        extensions.append((key, extension, value[key]))
+                    elif self._strict:
+                        raise _unknown(descriptor, key, table)
             found = read(value, depth)
-            extensions = {key: _extension(descriptor, key) for key in value if key not in table}
-            for key, extension in extensions.items():
-                if extension is None and self._strict:
-                    raise _unknown(descriptor, key, table)
-            known = [(key, extension) for key, extension in extensions.items() if extension is not None]
-            return self._extended(descriptor, found, value, known, depth) if known else found
+            return self._extended(descriptor, found, extensions, depth) if extensions else found
 
         return read_all
 
@@ -146,19 +153,16 @@ class Decoder:
             """The elements, each at the depth of the array: it is no message."""
             if type(value) is not list:
                 raise expected("an array", value)
-            found: list[Any] = []
-            add = found.append
+            index = 0
             try:
-                for inner in value:
-                    if type(inner) is fits:
-                        add(inner)
-                    elif inner is None and not takes_null:
-                        raise JsonError("null can't be in an array")
-                    else:
-                        add(read(inner, depth))
+                for index, inner in enumerate(value):
+                    if type(inner) is not fits:
+                        if inner is None and not takes_null:
+                            raise JsonError("null can't be in an array")
+                        value[index] = read(inner, depth)
             except JsonError as error:
-                raise error.within(f"[{len(found)}]") from None
-            return [one for one in found if one is not SKIP] if skips else found
+                raise error.within(f"[{index}]") from None
+            return [one for one in value if one is not SKIP] if skips else value
 
         return read_list
 
@@ -166,13 +170,13 @@ class Decoder:
         key_field, value_field = key_and_value(field)
         fits, read = self._one(value_field)
         takes_null, read_key = _takes_null(value_field), _key_reader(key_field)
+        skips = self._skips and value_field.enum_type is not None
 
         def read_map(value: Any, depth: int) -> dict[Any, Any]:
             """The entries, whose keys are the members' names, read as values of their own type."""
             if type(value) is not dict:
                 raise expected("an object", value)
-            found: dict[Any, Any] = {}
-            skipped = 0
+            found: dict[Any, Any] = value if read_key is None else {}
             for key, inner in value.items():
                 try:
                     name = key if read_key is None else read_key(key, depth)
@@ -182,13 +186,10 @@ class Decoder:
                         inner = read(inner, depth)
                 except JsonError as error:
                     raise error.within(f"[{_quoted(key)}]") from None
-                if inner is SKIP:
-                    skipped += 1
-                else:
-                    found[name] = inner
-            if len(found) + skipped != len(value):
+                found[name] = inner
+            if len(found) != len(value):
                 raise JsonError("a map has the same key twice")
-            return found
+            return {key: inner for key, inner in found.items() if inner is not SKIP} if skips else found
 
         return read_map
 
@@ -220,14 +221,13 @@ class Decoder:
         self,
         descriptor: Descriptor,
         found: Mapping[str, Any],
-        value: Mapping[str, Any],
-        extensions: Iterable[tuple[str, FieldDescriptor]],
+        extensions: Iterable[tuple[str, FieldDescriptor, Any]],
         depth: int,
     ) -> Message:
-        """The message of the arguments *found*, with *extensions* that are members of *value*."""
+        """The message of the arguments *found*, with *extensions* by their members' names and values."""
         message = _built(flat_class(descriptor), found)
-        for key, extension in extensions:
-            inner, entry = value[key], self._extension_entry(extension)
+        for key, extension, inner in extensions:
+            entry = self._extension_entry(extension)
             if inner is None and not entry.takes_null:
                 continue
             try:
@@ -245,44 +245,61 @@ class Decoder:
         return entry
 
 
-def _object_reader(table: Mapping[str, _Entry], groups: Iterable[tuple[str, frozenset[str]]]) -> Read:
+def _object_reader(table: Mapping[str, _Entry], groups: _Groups) -> Read:
     """Reads the fields of *table*, of which those of each of *groups* exclude each other."""
+    ready = {key: entry.fits for key, entry in table.items() if key == entry.name}
 
     def read_object(value: Any, depth: int) -> dict[str, Any]:
         """The arguments of a constructor; members that are no fields, and null, are left out."""
         if type(value) is not dict or depth > DEPTH_MAX:
             raise _no_object(value)
-        found: dict[str, Any] = {}
-        left_out = 0
+        moved: list[tuple[str, str, Any]] = []
         for key, inner in value.items():
+            if ready.get(key) is type(inner):
+                continue
             name, fits, read, takes_null = table.get(key, _IGNORED)
             if type(inner) is not fits:
                 try:
                     inner = SKIP if inner is None and not takes_null else read(inner, depth + 1)
                 except JsonError as error:
                     raise error.within(f".{key}") from None
-                if inner is SKIP:
-                    left_out += 1
-                    continue
-            found[name] = inner
-        if len(found) + left_out != len(value):
-            raise JsonError("a field is given by both of its names")
-        for oneof, names in groups:
-            if len(names & found.keys()) > 1:
-                raise JsonError(f"more than one field of oneof {oneof} is given")
-        return found
+            if name == key and inner is not SKIP:
+                value[key] = inner
+            else:
+                moved.append((key, name, inner))
+        if moved:
+            _move(value, moved)
+        if groups:
+            _check_groups(groups, value)
+        return value
 
     return read_object
+
+
+def _move(members: dict[str, Any], moved: Iterable[tuple[str, str, Any]]) -> None:
+    """Give those of *members* that are *moved* the names of their fields; those to be skipped go."""
+    for key, _, _ in moved:
+        del members[key]
+    for _, name, inner in moved:
+        if inner is not SKIP:
+            if name in members:
+                raise JsonError("a field is given by both of its names")
+            members[name] = inner
 
 
 def _no_object(value: object) -> JsonError:
     return JsonError("nested too deep") if type(value) is dict else expected("an object", value)
 
 
-def _groups(descriptor: Descriptor) -> list[tuple[str, frozenset[str]]]:
-    """The name of each oneof of *descriptor*, and those of its fields."""
+def _groups(descriptor: Descriptor) -> _Groups:
     oneofs = [oneof for oneof in descriptor.oneofs if len(oneof.fields) > 1]
     return [(oneof.name, frozenset(field.name for field in oneof.fields)) for oneof in oneofs]
+
+
+def _check_groups(groups: _Groups, members: Mapping[str, Any]) -> None:
+    for oneof, names in groups:
+        if len(names & members.keys()) > 1:
+            raise JsonError(f"more than one field of oneof {oneof} is given")
 
 
 def _built(cls: type[Message], read: Any) -> Message:  # Any: what a reader gives

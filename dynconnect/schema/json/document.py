@@ -26,7 +26,8 @@ def loads(data: bytes) -> object:
         value: object = orjson.loads(data)
         # orjson keeps the last of two members. Each that it dropped took a colon with it; an escaped colon
         # would bring one back, so text that may have some is looked at the slow way.
-        if data.count(b":") != orjson.dumps(value).count(b":") or b"\\u003" in data:
+        again = orjson.dumps(value)
+        if data != again and (data.count(b":") != again.count(b":") or b"\\u003" in data):
             loads_exactly(data)
     except JsonError:
         raise

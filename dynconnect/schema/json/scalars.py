@@ -27,7 +27,7 @@ SKIP: Final = object()
 
 _FLOAT_MAX: float = struct.unpack("<f", b"\xff\xff\x7f\x7f")[0]
 _FLOAT_OVER = 3.4028235677973366e38  # from here on it rounds to infinity
-_float = struct.Struct("<f")
+_pack, _unpack = struct.Struct("<f").pack, struct.Struct("<f").unpack
 _SPECIAL = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 _NUMBER = re.compile(r"-?\d+(\.\d+)?([eE][+-]?\d+)?", re.ASCII)
 _URL_SAFE = bytes.maketrans(b"-_", b"+/")
@@ -51,7 +51,7 @@ def write_float(value: float) -> object:
         return write_double(value)
     for digits in ("%.6g", "%.7g", "%.8g"):
         short = float(digits % value)
-        if abs(short) < _FLOAT_OVER and _float.unpack(_float.pack(short))[0] == value:
+        if abs(short) < _FLOAT_OVER and _unpack(_pack(short))[0] == value:
             return short
     return float(f"{value:.9g}")
 

@@ -95,10 +95,13 @@ def _write_duration(message: Any) -> str:
 
 def _read_duration(value: Any, _depth: int) -> Mapping[str, int]:
     match = _DURATION.fullmatch(value) if type(value) is str else None
-    if match is None or int(match[2]) > _DURATION_MAX:
+    if match is None:
         raise expected("a Duration such as 1.5s", value)
-    sign = -1 if match[1] else 1
-    return {"seconds": sign * int(match[2]), "nanos": sign * int((match[3] or "0").ljust(9, "0"))}
+    sign, whole, fraction = match.groups()
+    seconds, nanos = int(whole), int(fraction.ljust(9, "0")) if fraction else 0
+    if seconds > _DURATION_MAX:
+        raise expected("a Duration within 10,000 years", value)
+    return {"seconds": -seconds, "nanos": -nanos} if sign else {"seconds": seconds, "nanos": nanos}
 
 
 def _write_mask(message: Any) -> str:
