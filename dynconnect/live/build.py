@@ -24,7 +24,7 @@ from dynconnect.plugins.interceptors import intercepted, interceptors_of
 from dynconnect.plugins.locate import PluginError
 from dynconnect.plugins.resources import GIVEN, Resource, resources_of
 from dynconnect.plugins.settings import PluginSettings, read_settings
-from dynconnect.rpc.handler import Interceptor, stream_of, unimplemented
+from dynconnect.rpc.handler import Interceptor, unimplemented
 from dynconnect.schema.codec import Codec
 from dynconnect.schema.finding import Finding, FindingsError
 from dynconnect.schema.json.options import JsonOptions
@@ -236,12 +236,10 @@ def _plugin(module: str) -> str:
 def _route(
     method: Method, bound: Bound | None, interceptors: Sequence[Interceptor], codecs: Mapping[str, Codec]
 ) -> Route:
-    # A method without a handler is intercepted too: who may not call it need not learn that it is missing.
-    stream = unimplemented if bound is None else stream_of(method, bound.handler)
-    stream = intercepted(stream, interceptors)
     if bound is None:
-        return Route(method, stream, None, codecs)
-    return Route(method, stream, f"{bound.where} {bound.name}", codecs, bound.code)
+        return Route.to(None, method, interceptors, codecs)
+    bound_by = f"{bound.where} {bound.name}"
+    return Route.to(bound.handler, method, interceptors, codecs, bound_by=bound_by, code=bound.code)
 
 
 async def _in_thread(preparing: Callable[[], Draft]) -> Draft:

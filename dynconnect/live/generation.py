@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from dynconnect.live.state import State
 from dynconnect.plugins.discovery import Plugins
-from dynconnect.rpc.handler import Interceptor, Stream
+from dynconnect.plugins.interceptors import intercepted
+from dynconnect.rpc.handler import Direct, Handler, Interceptor, Stream, direct_of, stream_of, unimplemented
 from dynconnect.schema.codec import Codec
 from dynconnect.schema.method import Method
 from dynconnect.schema.schema import Schema
@@ -26,6 +27,7 @@ class Route:
         codecs: by name, ``proto`` and ``json``.
         code: a hash of what the handler does.
         lasting: whether it is the server's own, and its calls use nothing of any generation.
+        direct: the handler itself, if it has one response and no interceptor is round it.
     """
 
     method: Method
@@ -34,6 +36,32 @@ class Route:
     codecs: Mapping[str, Codec]
     code: bytes = b""
     lasting: bool = False
+    direct: Direct | None = None
+
+    @classmethod
+    def to(
+        cls,
+        handler: Handler | None,
+        method: Method,
+        interceptors: Sequence[Interceptor],
+        codecs: Mapping[str, Codec],
+        *,
+        bound_by: str | None = None,
+        code: bytes = b"",
+        lasting: bool = False,
+    ) -> Route:
+        """The route to *handler*; it says `unimplemented` without one.
+
+        That is intercepted too: who may not call a method need not learn that it is missing.
+
+        Raises:
+            PluginError: an interceptor raises, or returns what is no stream.
+        """
+        stream = unimplemented if handler is None else stream_of(method, handler)
+        direct = None
+        if handler is not None and not interceptors and not method.server_streaming:
+            direct = direct_of(method, handler)
+        return cls(method, intercepted(stream, interceptors), bound_by, codecs, code, lasting, direct)
 
 
 @dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)

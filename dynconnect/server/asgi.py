@@ -25,6 +25,7 @@ from dynconnect.server.asgi_lifespan import lifespan
 from dynconnect.server.routing import Match, Router
 from dynconnect.server.services.services import Services
 from dynconnect.server.services.statuses import Statuses
+from dynconnect.server.stepped import stepped
 from dynconnect.server.warming import Warmer
 from dynconnect.wire.base import Offer
 from dynconnect.wire.choose import Choice, Chooser
@@ -271,7 +272,7 @@ class _Call:
 
     async def run(self, serving: Coroutine[None, None, None]) -> None:
         try:
-            await serving
+            await stepped(serving, self.body.watch)
         except asyncio.CancelledError:
             # Ours, because the client has gone, ends here; the server's goes on to the server.
             if not self.body.disconnected or self.body.scope.cancelled_by_others:

@@ -31,9 +31,9 @@ class Body:
     """The body of a request, and the news that its client has gone.
 
     While the call itself waits for the body, it calls the server's `receive`. As soon as it waits
-    for anything else, a task does so in its place, until the client goes: some servers stop a whole
-    connection while one of its calls does not receive, and none can tell us otherwise that a client
-    has gone. A call that never waits needs no task.
+    for anything else (then `watch` is to be called), a task does so in its place, until the client
+    goes: some servers stop a whole connection while one of its calls does not receive, and none can
+    tell us otherwise that a client has gone. A call that never waits needs no task.
 
     Args:
         receive: the server's.
@@ -55,7 +55,6 @@ class Body:
         self.disconnected = False
         self.scope = CancelScope()
         """Cancels the call when its client has gone."""
-        self._watch_soon: asyncio.Handle | None = self._loop.call_soon(self._watch)
 
     async def read(self) -> bytes | None:
         """The next piece of the body; None once it has ended."""
@@ -80,7 +79,7 @@ class Body:
         self._drop()
         if not waits:
             return
-        self._watch()
+        self.watch()
         with suppress(TimeoutError):
             async with asyncio.timeout(self._limits.drain_timeout):
                 while not (self._ended or self.disconnected or self._held > self._limits.drain_max_bytes):
@@ -106,9 +105,8 @@ class Body:
             self._wake()
             self.scope.cancel()
 
-    def _watch(self) -> None:
-        """Let a task receive, unless the call does so itself at the moment."""
-        self._watch_soon = None
+    def watch(self) -> None:
+        """The call waits: let a task receive, unless the call does so itself at the moment."""
         if self._pump is None and not (self._receiving or self.disconnected or self._closed):
             self._pump = self._loop.create_task(self._receive_all())
 
@@ -120,8 +118,6 @@ class Body:
             self._failed(exc)
         finally:
             self._receiving = False
-            if self._watch_soon is None:
-                self._watch_soon = self._loop.call_soon(self._watch)
 
     async def _receive_all(self) -> None:
         while not self.disconnected:

@@ -14,6 +14,7 @@ from dynconnect.live.generation import Route
 from dynconnect.rpc.code import Code
 from dynconnect.rpc.context import Context
 from dynconnect.rpc.errors import ConnectError
+from dynconnect.rpc.handler import not_one
 from dynconnect.schema.codec import Codec
 from dynconnect.schema.schema import Schema
 from dynconnect.server.cancel_scope import CancelScope
@@ -103,6 +104,8 @@ async def _converse(
         with body.scope.within(timeout):
             if route.method.server_streaming:
                 await _stream(route, context, exchange, codec, requests, answer)
+            elif route.direct is not None:
+                response = await route.direct(requests, context)
             else:
                 response = await _single(route, context, requests)
         expired = body.scope.expired
@@ -183,6 +186,22 @@ class _Requests:
             self._ended = True  # what follows a broken frame means nothing
             raise
         return self._codec.decode(data, self._input)
+
+    async def only(self) -> Any:  # Any: as above
+        """The one message there is.
+
+        Raises:
+            ConnectError: UNIMPLEMENTED if there is none, or another.
+        """
+        found = None
+        while not self._ended:
+            for data in self._take(await self._body.read()):
+                if found is not None:
+                    raise not_one("more")
+                found = self._codec.decode(data, self._input)
+        if found is None:
+            raise not_one("none")
+        return found
 
     def _take(self, chunk: bytes | None) -> Iterator[bytes]:
         if chunk is not None:

@@ -30,8 +30,21 @@ def client():
 
 
 def new_body(receive):
-    """A body; its `gone` notes when the call is told that the client has gone."""
+    """A body; its `gone` notes when the call is told that the client has gone.
+
+    It is watched whenever a test pauses, as if that were the call.
+    """
     body = Body(receive, LIMITS)
+    loop, read = asyncio.get_running_loop(), body.read
+
+    async def read_and_watch():
+        try:
+            return await read()
+        finally:
+            loop.call_soon(body.watch)
+
+    body.read = read_and_watch
+    loop.call_soon(body.watch)
     body.gone = []
     cancel = body.scope.cancel
     body.scope = SimpleNamespace(cancel=lambda: (body.gone.append(True), cancel()), within=body.scope.within)

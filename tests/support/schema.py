@@ -9,7 +9,7 @@ from types import MappingProxyType
 from google.protobuf.descriptor_pb2 import FieldDescriptorProto, FileDescriptorProto, MethodOptions
 
 from dynconnect.live.generation import Generation, Route
-from dynconnect.rpc.handler import Handler, Interceptor, stream_of, unimplemented
+from dynconnect.rpc.handler import Handler, Interceptor
 from dynconnect.schema.schema import Schema
 from dynconnect.schema.sources import Source
 
@@ -68,12 +68,8 @@ def routes(handlers: Mapping[str, Handler], *interceptors: Interceptor) -> Mappi
     found = {}
     for method in schema().services[SERVICE]:
         handler = handlers.get(method.name)
-        stream = unimplemented if handler is None else stream_of(method, handler)
-        for interceptor in interceptors:
-            stream = interceptor(stream)
-        found[method.path] = Route(
-            method, stream, None if handler is None else f"test.py:1 {method.name}", schema().codecs
-        )
+        bound_by = None if handler is None else f"test.py:1 {method.name}"
+        found[method.path] = Route.to(handler, method, interceptors[::-1], schema().codecs, bound_by=bound_by)
     return MappingProxyType(found)
 
 

@@ -8,8 +8,7 @@ from weakref import WeakKeyDictionary
 
 from dynconnect.live.generation import Generation, Route
 from dynconnect.live.generations import Generations
-from dynconnect.plugins.interceptors import intercepted
-from dynconnect.rpc.handler import Handler, stream_of
+from dynconnect.rpc.handler import Handler
 from dynconnect.schema.schema import system
 from dynconnect.schema.symbols import Symbols
 from dynconnect.server.services import health, reflection
@@ -89,11 +88,12 @@ def _routes(
     """Routes to *handlers*, inside the interceptors of *generation* if their calls belong to it."""
     interceptors = () if generation is None else generation.interceptors
     return {
-        method.path: Route(
+        method.path: Route.to(
+            handlers[method.name],
             method,
-            intercepted(stream_of(method, handlers[method.name]), interceptors),
-            _BY,
+            interceptors,
             system().codecs,
+            bound_by=_BY,
             lasting=generation is None,
         )
         for method in system().services[service]
