@@ -19,10 +19,11 @@ class Metadata(MutableMapping[str, str]):
     `add_binary` and `get_binary` translate.
     """
 
-    __slots__ = ("_items",)
+    __slots__ = ("_first", "_items")
 
     def __init__(self, items: Mapping[str, str] | Pairs = ()) -> None:
         self._items: list[tuple[str, str]] = []
+        self._first: dict[str, str] | None = None
         if items:
             self.extend(items)
 
@@ -31,14 +32,14 @@ class Metadata(MutableMapping[str, str]):
         """The metadata that holds *items* itself; their names must be lower-case already."""
         self = cls.__new__(cls)
         self._items = items
+        self._first = None
         return self
 
     def __getitem__(self, name: str) -> str:
-        wanted = name.lower()
-        for key, value in self._items:
-            if key == wanted:
-                return value
-        raise KeyError(name)
+        value = self.get(name)
+        if value is None:
+            raise KeyError(name)
+        return value
 
     @overload
     def get(self, name: str, default: None = None) -> str | None: ...
@@ -48,11 +49,10 @@ class Metadata(MutableMapping[str, str]):
     def get(self, name: str, default: D) -> str | D: ...
     def get(self, name: str, default: object = None) -> object:
         """The first value of *name*, or *default*; the mapping's own would raise, and catch, an exception."""
-        wanted = name.lower()
-        for key, value in self._items:
-            if key == wanted:
-                return value
-        return default
+        first = self._first
+        if first is None:
+            first = self._first = dict(reversed(self._items))
+        return first.get(name.lower(), default)
 
     def __setitem__(self, name: str, value: str) -> None:
         self._items = [item for item in self._items if item[0] != name.lower()]
@@ -63,6 +63,7 @@ class Metadata(MutableMapping[str, str]):
         if len(kept) == len(self._items):
             raise KeyError(name)
         self._items = kept
+        self._first = None
 
     def __iter__(self) -> Iterator[str]:
         return iter(dict.fromkeys(name for name, _ in self._items))
@@ -89,9 +90,11 @@ class Metadata(MutableMapping[str, str]):
     def add(self, name: str, value: str) -> None:
         """One more value of *name*, after those it has."""
         self._items.append((name.lower(), value))
+        self._first = None
 
     def extend(self, other: Mapping[str, str] | Pairs) -> None:
         """All pairs of *other*, after those that are here."""
+        self._first = None
         if isinstance(other, Metadata):
             self._items += other._items
         elif isinstance(other, Mapping):

@@ -201,16 +201,18 @@ class Answer:
             # Not `match`: its patterns take three times as long, and there is one for each event of a call.
             if isinstance(event, Data):
                 if piece:
-                    await self._piece(piece, more=True)
+                    await self._pass_on(_piece(piece, more=True))
                 piece = event.data
             elif isinstance(event, Response):
-                await self._start(event.status, event.headers)
+                await self._pass_on(_start(event, trailers=self.trailers))
                 piece = b""  # some servers hold the head back until there is a piece of the body
             else:
-                return await self._end(piece or b"", event.trailers)
+                await self._pass_on(_piece(piece or b"", more=False))
+                if event.trailers is not None:
+                    await self._pass_on(_trailers(event.trailers))
+                return
         if piece is not None:
-            await self._piece(piece, more=True)
-        return None
+            await self._pass_on(_piece(piece, more=True))
 
     async def finish(self, events: Sequence[Event], seconds: float | None) -> None:
         """Send *events*, the outcome, to a caller that waits *seconds* more; None is for ever.
@@ -221,24 +223,6 @@ class Answer:
             return
         with self._body.scope.within(None if seconds is None else seconds + self._write_timeout):
             await self(events)
-
-    async def _start(self, status: int, headers: Headers) -> None:
-        await self._pass_on(
-            {
-                "type": "http.response.start",
-                "status": status,
-                "headers": list(_raw(headers)),
-                "trailers": self.trailers,
-            }
-        )
-
-    async def _end(self, data: bytes, trailers: Headers | None) -> None:
-        await self._piece(data, more=False)
-        if trailers is not None:
-            await self._pass_on({"type": "http.response.trailers", "headers": list(_raw(trailers))})
-
-    async def _piece(self, data: bytes, *, more: bool) -> None:
-        await self._pass_on({"type": "http.response.body", "body": data, "more_body": more})
 
     async def _pass_on(self, message: Message) -> None:
         if self._body.disconnected:
@@ -256,6 +240,23 @@ class Answer:
             # A deadline, say, has cut this message in two. What follows would not be understood: the
             # answer stays unfinished, and the server resets it.
             self._torn = self._torn or not passed
+
+
+def _start(response: Response, *, trailers: bool) -> Message:
+    return {
+        "type": "http.response.start",
+        "status": response.status,
+        "headers": list(_raw(response.headers)),
+        "trailers": trailers,
+    }
+
+
+def _piece(data: bytes, *, more: bool) -> Message:
+    return {"type": "http.response.body", "body": data, "more_body": more}
+
+
+def _trailers(trailers: Headers) -> Message:
+    return {"type": "http.response.trailers", "headers": list(_raw(trailers))}
 
 
 @lru_cache(maxsize=1024)

@@ -6,15 +6,19 @@ exchange turns bytes into messages and messages into events.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache, partial
 from typing import Protocol as Interface
 
 from dynconnect.rpc.errors import ConnectError
 from dynconnect.rpc.limits import Limits
 from dynconnect.rpc.metadata import Metadata, Pairs
-from dynconnect.wire.compression import Compression
+from dynconnect.wire.compression import Compression, negotiate
 from dynconnect.wire.events import Event, Request
+
+_AGREED_MAX = 64
+"""The same few headers come with every call; the bound is for clients that make up new ones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,15 +30,19 @@ class Offer:
         compressions: by name, in the order they are announced.
         require_version: whether a Connect call must name the version of the protocol.
         names: the names of *compressions*, as the accept headers list them.
+        agree: `compression.negotiate` among *compressions*; it remembers, as few answers differ.
     """
 
     limits: Limits
     compressions: Mapping[str, Compression]
     require_version: bool = False
     names: str = field(init=False)
+    agree: Callable[[str, str | None], tuple[Compression | None, Compression | None]] = field(init=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "names", ", ".join(self.compressions))
+        agree = lru_cache(maxsize=_AGREED_MAX)(partial(negotiate, self.compressions))
+        object.__setattr__(self, "agree", agree)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from functools import lru_cache
 from itertools import takewhile
 from typing import Protocol
 
@@ -81,8 +80,6 @@ def _named(known: Mapping[str, Compression], sent: str) -> Compression | None:
 _EXCLUDED = re.compile(r";\s*q\s*=\s*0(\.0*)?\s*(;|$)")
 
 
-# The same few strings come with every call; the bound is for clients that make up new ones.
-@lru_cache(maxsize=64)
 def _names(accepted: str) -> tuple[str, ...]:
     """The encodings in *accepted* up to identity. Weights do not reorder them, but 0 excludes."""
     parts = [part for part in accepted.lower().split(",") if not _EXCLUDED.search(part)]

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 
 from dynconnect.rpc.errors import ConnectError
 from dynconnect.rpc.metadata import Metadata
-from dynconnect.wire import compression, envelope
+from dynconnect.wire import envelope
 from dynconnect.wire.base import Offer
 from dynconnect.wire.connect_common import STREAM, check_version, error_json, parse_timeout, to_json
 from dynconnect.wire.events import Data, End, Event, Headers, Request, Response
@@ -37,10 +37,8 @@ class StreamExchange:
         name = "connect-protocol-version"
         check_version(name, headers.get(name, ""), "1", required=self._offer.require_version)
         self.timeout = parse_timeout(headers.get("connect-timeout-ms", ""))
-        self._frames.decompress, self._frames.compress = compression.negotiate(
-            self._offer.compressions,
-            headers.get("connect-content-encoding", ""),
-            headers.get("connect-accept-encoding"),
+        self._frames.decompress, self._frames.compress = self._offer.agree(
+            headers.get("connect-content-encoding", ""), headers.get("connect-accept-encoding")
         )
 
     def receive(self, data: bytes) -> Iterator[bytes]:

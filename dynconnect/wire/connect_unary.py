@@ -13,7 +13,6 @@ from urllib.parse import unquote_to_bytes
 from dynconnect.rpc.code import Code
 from dynconnect.rpc.errors import ConnectError
 from dynconnect.rpc.metadata import Metadata
-from dynconnect.wire import compression
 from dynconnect.wire.bare import Bare
 from dynconnect.wire.base import Offer
 from dynconnect.wire.connect_common import (
@@ -45,8 +44,8 @@ class UnaryExchange:
         headers = self._request.headers
         self._check_version()
         self.timeout = parse_timeout(headers.get("connect-timeout-ms", ""))
-        self._body.decompress, self._body.compress = compression.negotiate(
-            self._offer.compressions, self._sent_encoding(), headers.get("accept-encoding")
+        self._body.decompress, self._body.compress = self._offer.agree(
+            self._sent_encoding(), headers.get("accept-encoding")
         )
 
     def _check_version(self) -> None:

@@ -67,6 +67,12 @@ class Reader:
             ConnectError: RESOURCE_EXHAUSTED if a prefix announces more than *max_bytes*.
         """
         buffer = self._buffer
+        # Most chunks are one frame.
+        if not buffer and len(chunk) >= PREFIX_BYTES:
+            flags, size = _PREFIX.unpack_from(chunk)
+            if len(chunk) == PREFIX_BYTES + size and size <= self._max_bytes:
+                yield Envelope(flags, chunk[PREFIX_BYTES:])
+                return
         buffer += chunk
         while len(buffer) >= PREFIX_BYTES:
             flags, size = _PREFIX.unpack_from(buffer)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from dynconnect.rpc.errors import ConnectError
 from dynconnect.rpc.metadata import Metadata
-from dynconnect.wire import compression, envelope, status
+from dynconnect.wire import envelope, status
 from dynconnect.wire.base import Call, CallOptions, Exchange, Offer
 from dynconnect.wire.base64_text import TextExchange
 from dynconnect.wire.events import Data, End, Event, Headers, Request, Response
@@ -136,10 +136,8 @@ class GrpcExchange:
     def start(self) -> None:
         headers = self._request.headers
         self.timeout = status.parse_timeout(headers.get("grpc-timeout", ""))
-        self._frames.decompress, self._frames.compress = compression.negotiate(
-            self._offer.compressions,
-            headers.get("grpc-encoding", ""),
-            headers.get("grpc-accept-encoding"),
+        self._frames.decompress, self._frames.compress = self._offer.agree(
+            headers.get("grpc-encoding", ""), headers.get("grpc-accept-encoding")
         )
 
     def receive(self, data: bytes) -> Iterator[bytes]:
