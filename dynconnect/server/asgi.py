@@ -174,11 +174,11 @@ class Server:
         if match.route is None:
             return await call.refuse(_no_such_method(match.choice, request))
         if match.route.lasting:
-            await self._serve(self.generations.current.number, system(), match, request, scope, call)
-            return None
+            number = self.generations.current.number
+            return await call.run(self._serving(number, system(), match, request, scope, call))
         generation = self.generations.enter(call.body.scope.cut)
         try:
-            await self._serve(generation.number, generation.schema, match, request, scope, call)
+            await call.run(self._serving(generation.number, generation.schema, match, request, scope, call))
         finally:
             self.generations.leave(generation, call.body.scope.cut)
         return None
@@ -195,13 +195,13 @@ class Server:
             return route
         return self._services.find(generation, path) or route
 
-    async def _serve(
+    def _serving(
         self, number: int, schema: Schema, match: Match, request: Request, scope: Scope, call: _Call
-    ) -> None:
-        """Run the call in generation *number*."""
+    ) -> Coroutine[None, None, None]:
+        """The call, to be run, in generation *number*."""
         route, choice = match
         assert route is not None  # noqa: S101  who calls has looked
-        exchange = choice.open(request, streaming=route.method.streaming)
+        exchange = choice.protocol.open(request, choice.codec, streaming=route.method.streaming)
         if self._dev:
             exchange.response_headers[GENERATION] = str(number)
         context = Context(
@@ -217,7 +217,7 @@ class Server:
             generation=number,
             send_headers=lambda: call.answer(exchange.head()),
         )
-        await call.run(dispatch.serve(schema, route, context, exchange, call.body, call.answer))
+        return dispatch.serve(schema, route, context, exchange, call.body, call.answer)
 
 
 def _no_such_method(choice: Choice, request: Request) -> Sequence[Event]:
@@ -284,12 +284,14 @@ class _Call:
 def _request(scope: Scope) -> Request:
     # The raw path: an encoded slash is not a slash (Connect, "Unary-Request", Procedure-Name).
     raw = scope.get("raw_path") or scope["path"].encode()
+    path = raw.decode("latin-1")
+    if root := scope.get("root_path"):
+        path = path.removeprefix(root.rstrip("/"))
+    headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]]
     return Request(
-        method=scope["method"],
-        path=raw.decode("latin-1").removeprefix(scope.get("root_path", "").rstrip("/")),
-        headers=Metadata.of_lower(
-            [(name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]]
-        ),
-        query=scope.get("query_string", b"").decode("latin-1"),
-        http_version=scope.get("http_version", "1.1"),
+        scope["method"],
+        path,
+        Metadata.of_lower(headers),
+        scope.get("query_string", b"").decode("latin-1"),
+        scope.get("http_version", "1.1"),
     )

@@ -62,16 +62,23 @@ class Body:
             if self._chunks:
                 chunk = self._chunks.popleft()
                 self._held -= len(chunk)
-                self._wake()
+                if self._waiters:
+                    self._wake()
                 return chunk
             if self._ended:
                 return None
             if self.disconnected:
                 await self.lose()
-            if self._pump is None and not self._receiving:
-                await self._receive_here()
-            else:
+            if self._pump is not None or self._receiving:
                 await self._change()
+                continue
+            self._receiving = True
+            try:
+                self._take(await self._receive())
+            except Exception as exc:  # noqa: BLE001  see `_failed`
+                self._failed(exc)
+            finally:
+                self._receiving = False
 
     async def drain(self) -> None:
         """From now on read and drop; wait for the end of the body, within the limits of one call."""
@@ -110,15 +117,6 @@ class Body:
         if self._pump is None and not (self._receiving or self.disconnected or self._closed):
             self._pump = self._loop.create_task(self._receive_all())
 
-    async def _receive_here(self) -> None:
-        self._receiving = True
-        try:
-            self._take(await self._receive())
-        except Exception as exc:  # noqa: BLE001  see `_failed`
-            self._failed(exc)
-        finally:
-            self._receiving = False
-
     async def _receive_all(self) -> None:
         while not self.disconnected:
             try:
@@ -143,7 +141,8 @@ class Body:
                 self._chunks.append(data)
         if not message.get("more_body", False):
             self._ended = True
-        self._wake()
+        if self._waiters:
+            self._wake()
         return None
 
     def _drop(self) -> None:
@@ -163,8 +162,6 @@ class Body:
                 self._waiters.remove(waiter)
 
     def _wake(self) -> None:
-        if not self._waiters:
-            return
         for waiter in self._waiters:
             if not waiter.done():
                 waiter.set_result(None)

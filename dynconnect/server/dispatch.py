@@ -77,7 +77,8 @@ async def serve(
     except Exception as exc:  # noqa: BLE001  the one gate: whatever else a handler raises ends here
         error = _hide(exc, context)
     outcome = _outcome(exchange, error)
-    await answer.finish((*held, *outcome) if held else outcome, _seconds_left(context))
+    left = None if exchange.timeout is None else _seconds_left(context)
+    await answer.finish((*held, *outcome) if held else outcome, left)
     if log.isEnabledFor(logging.DEBUG):
         code = "ok" if error is None else error.code.value
         spent = (time.perf_counter() - began) * 1000
@@ -96,7 +97,7 @@ async def _converse(
     exchange.start()
     codec = route.codecs[exchange.codec]
     context.start_deadline(exchange.timeout)
-    timeout = _seconds_left(context)
+    timeout = None if exchange.timeout is None else _seconds_left(context)
     expired = timeout is not None and timeout <= 0
     response: Any = None  # Any: a message class made at run time
     if not expired:
