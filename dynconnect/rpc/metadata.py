@@ -19,10 +19,11 @@ class Metadata(MutableMapping[str, str]):
     `add_binary` and `get_binary` translate.
     """
 
-    __slots__ = ("_first", "_items")
+    __slots__ = ("_first", "pairs")
 
     def __init__(self, items: Mapping[str, str] | Pairs = ()) -> None:
-        self._items: list[tuple[str, str]] = []
+        self.pairs: list[tuple[str, str]] = []
+        """Names, in lower case, and values; not to be changed."""
         self._first: dict[str, str] | None = None
         if items:
             self.extend(items)
@@ -31,7 +32,7 @@ class Metadata(MutableMapping[str, str]):
     def of_lower(cls, items: list[tuple[str, str]]) -> Metadata:
         """The metadata that holds *items* itself; their names must be lower-case already."""
         self = cls.__new__(cls)
-        self._items = items
+        self.pairs = items
         self._first = None
         return self
 
@@ -49,67 +50,72 @@ class Metadata(MutableMapping[str, str]):
     def get(self, name: str, default: D) -> str | D: ...
     def get(self, name: str, default: object = None) -> object:
         """The first value of *name*, or *default*; the mapping's own would raise, and catch, an exception."""
+        return self.firsts.get(name.lower(), default)
+
+    @property
+    def firsts(self) -> Mapping[str, str]:
+        """The first value of each name, which is in lower case."""
         first = self._first
         if first is None:
-            first = self._first = dict(reversed(self._items))
-        return first.get(name.lower(), default)
+            first = self._first = dict(reversed(self.pairs))
+        return first
 
     def __setitem__(self, name: str, value: str) -> None:
-        self._items = [item for item in self._items if item[0] != name.lower()]
+        self.pairs = [item for item in self.pairs if item[0] != name.lower()]
         self.add(name, value)
 
     def __delitem__(self, name: str) -> None:
-        kept = [item for item in self._items if item[0] != name.lower()]
-        if len(kept) == len(self._items):
+        kept = [item for item in self.pairs if item[0] != name.lower()]
+        if len(kept) == len(self.pairs):
             raise KeyError(name)
-        self._items = kept
+        self.pairs = kept
         self._first = None
 
     def __iter__(self) -> Iterator[str]:
-        return iter(dict.fromkeys(name for name, _ in self._items))
+        return iter(dict.fromkeys(name for name, _ in self.pairs))
 
     def __len__(self) -> int:
-        return len({name for name, _ in self._items})
+        return len({name for name, _ in self.pairs})
 
     def __bool__(self) -> bool:
-        return bool(self._items)
+        return bool(self.pairs)
 
     def __contains__(self, name: object) -> bool:
-        return isinstance(name, str) and name.lower() in (key for key, _ in self._items)
+        return isinstance(name, str) and name.lower() in (key for key, _ in self.pairs)
 
     def __eq__(self, other: object) -> bool:
         if isinstance(other, Metadata):
-            return self._items == other._items
+            return self.pairs == other.pairs
         return NotImplemented
 
     __hash__ = None  # type: ignore[assignment]  # it changes, so it has no hash
 
     def __repr__(self) -> str:
-        return f"Metadata({self._items!r})"
+        return f"Metadata({self.pairs!r})"
 
     def add(self, name: str, value: str) -> None:
         """One more value of *name*, after those it has."""
-        self._items.append((name.lower(), value))
+        self.pairs.append((name.lower(), value))
         self._first = None
 
     def extend(self, other: Mapping[str, str] | Pairs) -> None:
         """All pairs of *other*, after those that are here."""
         self._first = None
         if isinstance(other, Metadata):
-            self._items += other._items
+            self.pairs += other.pairs
         elif isinstance(other, Mapping):
-            self._items += [(name.lower(), value) for name, value in other.items()]
+            self.pairs += [(name.lower(), value) for name, value in other.items()]
         else:
-            self._items += [(name.lower(), value) for name, value in other]
+            self.pairs += [(name.lower(), value) for name, value in other]
 
     def getall(self, name: str) -> list[str]:
         """Every value of *name*, in order; empty if there is none."""
         wanted = name.lower()
-        return [value for key, value in self._items if key == wanted]
+        return [value for key, value in self.pairs if key == wanted]
 
     def allitems(self) -> list[tuple[str, str]]:
         """Every pair in order, names in lower case."""
-        return list(self._items)
+        return list(self.pairs)
 
     def add_binary(self, name: str, value: bytes) -> None:
         """One more value of the binary header *name* (gRPC over HTTP/2, "Custom-Metadata").

@@ -80,6 +80,11 @@ class Body:
             finally:
                 self._receiving = False
 
+    @property
+    def ended(self) -> bool:
+        """Whether there is nothing more to read."""
+        return self._ended and not self._chunks
+
     async def drain(self) -> None:
         """From now on read and drop; wait for the end of the body, within the limits of one call."""
         waits = not (self._dropping or self._ended or self.disconnected)
@@ -193,23 +198,22 @@ class Answer:
         # then close the connection under its own answer.
         if self._drains and events and isinstance(events[-1], End):
             await self._body.drain()
-        piece: bytes | None = None
-        for event in events:
-            # Not `match`: its patterns take three times as long, and there is one for each event of a call.
-            if isinstance(event, Data):
-                if piece:
-                    await self._pass_on(_piece(piece, more=True))
-                piece = event.data
-            elif isinstance(event, Response):
-                await self._pass_on(_start(event, trailers=self.trailers))
-                piece = b""  # some servers hold the head back until there is a piece of the body
-            else:
-                await self._pass_on(_piece(piece or b"", more=False))
-                if event.trailers is not None:
-                    await self._pass_on(_trailers(event.trailers))
-                return
-        if piece is not None:
-            await self._pass_on(_piece(piece, more=True))
+        if self._torn and not self._body.disconnected:
+            raise BrokenPipeError("the answer is broken off: sending a part of it was cancelled")
+        passed = False
+        try:
+            for message in _messages(events, trailers=self.trailers):
+                if self._body.disconnected:
+                    await self._body.lose()
+                await self._send(message)
+            passed = True
+        except Exception as exc:  # noqa: BLE001  servers differ in what they raise; all mean the same
+            log.debug("sending failed: %r", exc)
+            await self._body.lose()
+        finally:
+            # A deadline, say, has cut a message in two. What follows would not be understood: the
+            # answer stays unfinished, and the server resets it.
+            self._torn = self._torn or not passed
 
     async def finish(self, events: Sequence[Event], seconds: float | None) -> None:
         """Send *events*, the outcome, to a caller that waits *seconds* more; None is for ever.
@@ -221,39 +225,30 @@ class Answer:
         with self._body.scope.within(None if seconds is None else seconds + self._write_timeout):
             await self(events)
 
-    async def _pass_on(self, message: Message) -> None:
-        if self._body.disconnected:
-            await self._body.lose()
-        if self._torn:
-            raise BrokenPipeError("the answer is broken off: sending a part of it was cancelled")
-        passed = False
-        try:
-            await self._send(message)
-            passed = True
-        except Exception as exc:  # noqa: BLE001  servers differ in what they raise; all mean the same
-            log.debug("sending failed: %r", exc)
-            await self._body.lose()
-        finally:
-            # A deadline, say, has cut this message in two. What follows would not be understood: the
-            # answer stays unfinished, and the server resets it.
-            self._torn = self._torn or not passed
 
-
-def _start(response: Response, *, trailers: bool) -> Message:
-    return {
-        "type": "http.response.start",
-        "status": response.status,
-        "headers": list(_raw(response.headers)),
-        "trailers": trailers,
-    }
-
-
-def _piece(data: bytes, *, more: bool) -> Message:
-    return {"type": "http.response.body", "body": data, "more_body": more}
-
-
-def _trailers(trailers: Headers) -> Message:
-    return {"type": "http.response.trailers", "headers": list(_raw(trailers))}
+def _messages(events: Sequence[Event], *, trailers: bool) -> list[Message]:
+    """*events* in ASGI's words; *trailers* is whether the answer ends in HTTP trailers."""
+    messages: list[Message] = []
+    piece: bytes | None = None
+    for event in events:
+        # Not `match`: its patterns take three times as long, and there is one for each event of a call.
+        if isinstance(event, Data):
+            if piece:
+                messages.append({"type": "http.response.body", "body": piece, "more_body": True})
+            piece = event.data
+        elif isinstance(event, Response):
+            head = list(_raw(event.headers))
+            start = {"type": "http.response.start", "status": event.status, "headers": head}
+            messages.append({**start, "trailers": trailers})
+            piece = b""  # some servers hold the head back until there is a piece of the body
+        else:
+            messages.append({"type": "http.response.body", "body": piece or b"", "more_body": False})
+            if event.trailers is not None:
+                messages.append({"type": "http.response.trailers", "headers": list(_raw(event.trailers))})
+            return messages
+    if piece is not None:
+        messages.append({"type": "http.response.body", "body": piece, "more_body": True})
+    return messages
 
 
 @lru_cache(maxsize=1024)

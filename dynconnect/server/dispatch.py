@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import aclosing
 from typing import Any
 from typing import Protocol as Interface
@@ -38,6 +38,10 @@ class Body(Interface):
     """What cancels the call then."""
     disconnected: bool
     """Whether it has come."""
+
+    @property
+    def ended(self) -> bool:
+        """Whether there is nothing more to read."""
 
     async def read(self) -> bytes | None:
         """The next piece; None once it has ended."""
@@ -196,19 +200,29 @@ class _Requests:
         """
         found = None
         while not self._ended:
-            for data in self._take(await self._body.read()):
-                if found is not None:
-                    raise not_one("more")
-                found = self._codec.decode(data, self._input)
+            chunk = await self._body.read()
+            if chunk is not None:
+                found = self._one(found, self._exchange.receive(chunk))
+            if chunk is None or self._body.ended:
+                self._ended = True
+                found = self._one(found, self._exchange.receive_end())
         if found is None:
             raise not_one("none")
         return found
 
+    def _one(self, found: Any, parts: Iterable[bytes]) -> Any:  # Any: as above
+        """*found*, or else the message in *parts*; not both."""
+        for data in parts:
+            if found is not None:
+                raise not_one("more")
+            found = self._codec.decode(data, self._input)
+        return found
+
     def _take(self, chunk: bytes | None) -> Iterator[bytes]:
         if chunk is not None:
-            return self._exchange.receive(chunk)
+            return iter(self._exchange.receive(chunk))
         self._ended = True
-        return self._exchange.receive_end()
+        return iter(self._exchange.receive_end())
 
 
 def _is_sound(error: ConnectError) -> bool:

@@ -24,7 +24,7 @@ class Bare:
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
-        self._body = bytearray()
+        self._body: bytes | bytearray = b""
         self.decompress: Compression | None = None
         self.compress: Compression | None = None
 
@@ -37,9 +37,13 @@ class Bare:
         limit = self._limits.read_max_bytes
         held = limit if self.decompress is None else compressed_max_bytes(limit)
         if len(self._body) + len(chunk) > held:
-            self._body.clear()
+            self._body = b""
             self._refuse()
-        self._body += chunk
+        if self._body:
+            self._body = bytearray(self._body) if isinstance(self._body, bytes) else self._body
+            self._body += chunk
+        else:
+            self._body = chunk  # most bodies come in one piece
 
     def read(self) -> bytes:
         """The message that the body was."""

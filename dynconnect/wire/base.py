@@ -6,7 +6,7 @@ exchange turns bytes into messages and messages into events.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
 from typing import Protocol as Interface
@@ -83,14 +83,14 @@ class Exchange(Interface):
     def start(self) -> None:
         """Read the protocol's own headers."""
 
-    def receive(self, data: bytes) -> Iterator[bytes]:
-        """Take bytes of the body; yield the messages they complete.
+    def receive(self, data: bytes) -> Iterable[bytes]:
+        """Take bytes of the body; the messages they complete.
 
         Exhaust it before anything else is received.
         """
 
-    def receive_end(self) -> Iterator[bytes]:
-        """Take the end of the body; yield the messages it completes."""
+    def receive_end(self) -> Iterable[bytes]:
+        """Take the end of the body; the messages it completes."""
 
     def head(self) -> Sequence[Event]:
         """The head, if it has not gone out and does not depend on the outcome."""

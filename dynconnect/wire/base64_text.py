@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from dynconnect.rpc.code import Code
 from dynconnect.rpc.errors import ConnectError
@@ -66,7 +66,7 @@ class TextExchange:
         self._inner.start()
         self.timeout = self._inner.timeout
 
-    def receive(self, data: bytes) -> Iterator[bytes]:
+    def receive(self, data: bytes) -> Iterable[bytes]:
         return self._inner.receive(data if self._decoder is None else self._decoder.feed(data))
 
     def receive_end(self) -> Iterator[bytes]:

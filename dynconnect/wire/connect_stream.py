@@ -5,7 +5,7 @@ Source: Connect protocol reference, version 1, "Streaming RPCs".
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Sequence
 
 from dynconnect.rpc.errors import ConnectError
 from dynconnect.rpc.metadata import Metadata
@@ -33,7 +33,7 @@ class StreamExchange:
         self._head_sent = False
 
     def start(self) -> None:
-        headers = self._request.headers
+        headers = self._request.headers.firsts
         name = "connect-protocol-version"
         check_version(name, headers.get(name, ""), "1", required=self._offer.require_version)
         self.timeout = parse_timeout(headers.get("connect-timeout-ms", ""))
@@ -41,12 +41,12 @@ class StreamExchange:
             headers.get("connect-content-encoding", ""), headers.get("connect-accept-encoding")
         )
 
-    def receive(self, data: bytes) -> Iterator[bytes]:
+    def receive(self, data: bytes) -> Iterable[bytes]:
         return self._frames.messages(data)
 
-    def receive_end(self) -> Iterator[bytes]:
+    def receive_end(self) -> Iterable[bytes]:
         self._frames.close()
-        return iter(())
+        return ()
 
     def head(self) -> Sequence[Event]:
         if self._head_sent:

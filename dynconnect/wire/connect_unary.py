@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from urllib.parse import unquote_to_bytes
 
 from dynconnect.rpc.code import Code
@@ -41,7 +41,7 @@ class UnaryExchange:
         self._answer: tuple[bytes, str] = b"", ""
 
     def start(self) -> None:
-        headers = self._request.headers
+        headers = self._request.headers.firsts
         self._check_version()
         self.timeout = parse_timeout(headers.get("connect-timeout-ms", ""))
         self._body.decompress, self._body.compress = self._offer.agree(
@@ -50,18 +50,18 @@ class UnaryExchange:
 
     def _check_version(self) -> None:
         name = "connect-protocol-version"
-        value = self._request.headers.get(name, "")
+        value = self._request.headers.firsts.get(name, "")
         check_version(name, value, "1", required=self._offer.require_version)
 
     def _sent_encoding(self) -> str:
-        return self._request.headers.get("content-encoding", "")
+        return self._request.headers.firsts.get("content-encoding", "")
 
-    def receive(self, data: bytes) -> Iterator[bytes]:
+    def receive(self, data: bytes) -> Iterable[bytes]:
         self._body.feed(data)
-        return iter(())
+        return ()
 
-    def receive_end(self) -> Iterator[bytes]:
-        yield self._body.read()
+    def receive_end(self) -> Iterable[bytes]:
+        return (self._body.read(),)
 
     def head(self) -> Sequence[Event]:
         return ()
@@ -82,6 +82,8 @@ class UnaryExchange:
         return self._reply(200, headers, metadata, data)
 
     def _metadata(self, error: ConnectError | None) -> Headers:
+        if error is None and not (self.response_headers.pairs or self.response_trailers.pairs):
+            return ()
         headers = outgoing(self.response_headers, reserved_prefix="trailer-")
         trailers = outgoing(self.response_trailers)
         if error is not None:
@@ -109,15 +111,15 @@ class GetExchange(UnaryExchange):
     def _sent_encoding(self) -> str:
         return self._query.get("compression", b"").decode("latin-1")
 
-    def receive(self, data: bytes) -> Iterator[bytes]:
+    def receive(self, data: bytes) -> Iterable[bytes]:
         # Connect, "Unary-Get-Request": there is no body. The answer is HTTP's, not an RPC's.
         self._has_body = self._has_body or bool(data)
         if self._has_body:
             raise ConnectError(Code.INVALID_ARGUMENT, "a GET must not have a body")
-        return iter(())
+        return ()
 
-    def receive_end(self) -> Iterator[bytes]:
-        yield self._body.unpack(self._message())
+    def receive_end(self) -> Iterable[bytes]:
+        return (self._body.unpack(self._message()),)
 
     def _message(self) -> bytes:
         message = self._query.get("message")

@@ -7,7 +7,7 @@ Sources: gRPC over HTTP/2, "Length-Prefixed-Message"; Connect, "Enveloped-Messag
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from dynconnect.rpc.code import Code
@@ -67,12 +67,6 @@ class Reader:
             ConnectError: RESOURCE_EXHAUSTED if a prefix announces more than *max_bytes*.
         """
         buffer = self._buffer
-        # Most chunks are one frame.
-        if not buffer and len(chunk) >= PREFIX_BYTES:
-            flags, size = _PREFIX.unpack_from(chunk)
-            if len(chunk) == PREFIX_BYTES + size and size <= self._max_bytes:
-                yield Envelope(flags, chunk[PREFIX_BYTES:])
-                return
         buffer += chunk
         while len(buffer) >= PREFIX_BYTES:
             flags, size = _PREFIX.unpack_from(buffer)
@@ -84,6 +78,14 @@ class Reader:
             data = bytes(memoryview(buffer)[PREFIX_BYTES:end])
             del buffer[:end]
             yield Envelope(flags, data)
+
+    def whole(self, chunk: bytes) -> bytes | None:
+        """The data of the one envelope, without flags, that *chunk* is; None if it is anything else."""
+        if self._buffer or len(chunk) < PREFIX_BYTES:
+            return None
+        flags, size = _PREFIX.unpack_from(chunk)
+        fits = not flags and len(chunk) == PREFIX_BYTES + size and size <= self._max_bytes
+        return chunk[PREFIX_BYTES:] if fits else None
 
     def close(self) -> None:
         """Check that the stream ended between two frames.
@@ -124,12 +126,16 @@ class Framing:
         for frame in self._reader.feed(chunk):
             yield self._unpack(frame) if frame.flags & COMPRESSED else frame
 
-    def messages(self, chunk: bytes) -> Iterator[bytes]:
+    def messages(self, chunk: bytes) -> Iterable[bytes]:
         """The messages that *chunk* completes, from a peer that may send nothing but messages.
 
         Raises:
             ConnectError: INTERNAL for an envelope with a flag that is not `COMPRESSED`.
         """
+        data = self._reader.whole(chunk)  # as most are
+        return self._messages(chunk) if data is None else (data,)
+
+    def _messages(self, chunk: bytes) -> Iterator[bytes]:
         for frame in self._reader.feed(chunk):
             if frame.flags & COMPRESSED:
                 frame = self._unpack(frame)

@@ -5,7 +5,7 @@ Sources: gRPC over HTTP/2 (PROTOCOL-HTTP2.md); gRPC-Web (PROTOCOL-WEB.md).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from dynconnect.rpc.errors import ConnectError
 from dynconnect.rpc.metadata import Metadata
@@ -134,18 +134,18 @@ class GrpcExchange:
         self._head_sent = False
 
     def start(self) -> None:
-        headers = self._request.headers
+        headers = self._request.headers.firsts
         self.timeout = status.parse_timeout(headers.get("grpc-timeout", ""))
         self._frames.decompress, self._frames.compress = self._offer.agree(
             headers.get("grpc-encoding", ""), headers.get("grpc-accept-encoding")
         )
 
-    def receive(self, data: bytes) -> Iterator[bytes]:
+    def receive(self, data: bytes) -> Iterable[bytes]:
         return self._frames.messages(data)
 
-    def receive_end(self) -> Iterator[bytes]:
+    def receive_end(self) -> Iterable[bytes]:
         self._frames.close()
-        return iter(())
+        return ()
 
     def head(self) -> Sequence[Event]:
         if self._head_sent:

@@ -51,9 +51,9 @@ def outgoing(metadata: Metadata, *, reserved_prefix: str = ":") -> Headers:
     Raises:
         ConnectError: INTERNAL if there was something that HTTP can't carry.
     """
-    if not metadata:
+    pairs = metadata.pairs
+    if not pairs:
         return ()
-    pairs = metadata.allitems()
     if bad := [name for name, value in pairs if not _can_be_carried(name, value)]:
         for name in set(bad):
             del metadata[name]

@@ -43,6 +43,7 @@ class Peer:
         self.flushes: list[Sequence[Event]] = []
         self._changed = asyncio.Event()
         self.disconnected = False
+        self.ended = False  # the end of the body always comes by itself
         self._generation = schema.generation({method: handler} if handler else {}, *interceptors)
         self._route = self._generation.routes[schema.path(method)]
         head = Metadata({**dialect.head(self._streaming), **(headers or {})})
