@@ -27,7 +27,7 @@ class Route:
         codecs: by name, ``proto`` and ``json``.
         code: a hash of what the handler does.
         lasting: whether it is the server's own, and its calls use nothing of any generation.
-        direct: the handler itself, if it has one response and no interceptor is round it.
+        direct: the handler itself, if it is unary and no interceptor is round it.
     """
 
     method: Method
@@ -59,7 +59,7 @@ class Route:
         """
         stream = unimplemented if handler is None else stream_of(method, handler)
         direct = None
-        if handler is not None and not interceptors and not method.server_streaming:
+        if handler is not None and not interceptors and not method.streaming:
             direct = direct_of(method, handler)
         return cls(method, intercepted(stream, interceptors), bound_by, codecs, code, lasting, direct)
 

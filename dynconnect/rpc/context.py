@@ -60,6 +60,8 @@ class Context:
         "_client",
         "_deadline",
         "_id",
+        "_response_headers",
+        "_response_trailers",
         "_send_headers",
         "_server",
         "generation",
@@ -68,8 +70,6 @@ class Context:
         "protocol",
         "query_string",
         "request_headers",
-        "response_headers",
-        "response_trailers",
     )
 
     def __init__(
@@ -94,8 +94,8 @@ class Context:
         self.http_method = http_method
         self.query_string = query_string
         """The raw query of a Connect GET."""
-        self.response_headers = Metadata() if response_headers is None else response_headers
-        self.response_trailers = Metadata() if response_trailers is None else response_trailers
+        self._response_headers = response_headers
+        self._response_trailers = response_trailers
         self._client = client
         self._server = server
         self.generation = generation
@@ -103,6 +103,25 @@ class Context:
         self._send_headers = send_headers
         self._deadline: float | None = None
         self._id = ""
+
+    @property
+    def response_headers(self) -> Metadata:
+        """Leading metadata of the answer, to be added to."""
+        if self._response_headers is None:
+            self._response_headers = Metadata()
+        return self._response_headers
+
+    @property
+    def response_trailers(self) -> Metadata:
+        """Trailing metadata of the answer, to be added to."""
+        if self._response_trailers is None:
+            self._response_trailers = Metadata()
+        return self._response_trailers
+
+    @property
+    def answers_bare(self) -> bool:
+        """Whether the answer has no metadata so far, and nobody holds any to add to."""
+        return self._response_headers is None and self._response_trailers is None
 
     @property
     def client_address(self) -> str | None:
@@ -124,6 +143,10 @@ class Context:
         if self._deadline is None:
             return None
         return max(0.0, (self._deadline - time.monotonic()) * 1000)
+
+    def send_headers_by(self, send: Callable[[], Awaitable[None]] | None) -> None:
+        """From now on `send_headers` awaits *send*, or does nothing."""
+        self._send_headers = send
 
     async def send_headers(self) -> None:
         """Send the response headers now, before the first message; later changes to them are lost.

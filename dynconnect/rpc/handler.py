@@ -1,15 +1,15 @@
 """Handlers: four shapes outside, one shape inside.
 
 A handler is written in the shape of its method. Inside it becomes a `Stream`, requests in and
-responses out, and everything else deals only with streams. But a handler of one response that
-nothing is wrapped round may be called directly: a stream of one is a tenth of what such a call costs.
+responses out, and everything else deals only with streams. But a unary handler that nothing is
+wrapped round may be called directly: its two streams of one message are a tenth of what a call costs.
 """
 
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import aclosing
-from typing import Any, Protocol, TypeAlias
+from typing import Any, TypeAlias
 
 from dynconnect.rpc.code import Code
 from dynconnect.rpc.context import Context, MethodInfo
@@ -24,21 +24,8 @@ Interceptor: TypeAlias = Callable[[Stream], Stream]
 """Wraps a stream in another; the outermost sees the call first and its responses last."""
 
 
-class Incoming(Protocol):
-    """The requests of a call as they come from its client."""
-
-    def __aiter__(self) -> Requests:
-        """Themselves, one by one."""
-
-    async def __anext__(self) -> Any:  # Any: as above
-        """The next one."""
-
-    async def only(self) -> Any:  # Any: as above
-        """The one message there is; raises as `only` does."""
-
-
-Direct: TypeAlias = Callable[[Incoming, Context], Awaitable[Any]]
-"""A handler's one response to a call."""
+Direct: TypeAlias = Callable[[Any, Context], Awaitable[Any]]
+"""From the one request of a call to its one response."""
 
 
 def stream_of(method: MethodInfo, handler: Handler) -> Stream:
@@ -53,16 +40,10 @@ def stream_of(method: MethodInfo, handler: Handler) -> Stream:
 
 
 def direct_of(method: MethodInfo, handler: Handler) -> Direct:
-    """*handler*, an async function in the shape of *method*, which has one response, without a stream."""
-    if method.client_streaming:
+    """*handler*, an async function, of a unary *method*, without a stream."""
 
-        async def client_stream(requests: Incoming, context: Context) -> Any:  # Any: as above
-            return _given(method, await handler(requests, context))
-
-        return client_stream
-
-    async def unary(requests: Incoming, context: Context) -> Any:  # Any: as above
-        return _given(method, await handler(await requests.only(), context))
+    async def unary(request: Any, context: Context) -> Any:  # Any: as above
+        return _given(method, await handler(request, context))
 
     return unary
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Iterable, Iterator, Mapping, MutableMapping
+from collections.abc import Iterable, Iterator, Mapping, MutableMapping, Sequence
 from typing import TypeAlias, TypeVar, overload
 
 D = TypeVar("D")
@@ -19,22 +19,32 @@ class Metadata(MutableMapping[str, str]):
     `add_binary` and `get_binary` translate.
     """
 
-    __slots__ = ("_first", "pairs")
+    __slots__ = ("_first", "_raw", "pairs")
+
+    _raw: Sequence[tuple[bytes, bytes]]
+    pairs: list[tuple[str, str]]
+    """Names, in lower case, and values; not to be changed."""
 
     def __init__(self, items: Mapping[str, str] | Pairs = ()) -> None:
-        self.pairs: list[tuple[str, str]] = []
-        """Names, in lower case, and values; not to be changed."""
+        self.pairs = []
         self._first: dict[str, str] | None = None
         if items:
             self.extend(items)
 
     @classmethod
-    def of_lower(cls, items: list[tuple[str, str]]) -> Metadata:
-        """The metadata that holds *items* itself; their names must be lower-case already."""
+    def of_raw(cls, pairs: Sequence[tuple[bytes, bytes]]) -> Metadata:
+        """The metadata in *pairs*, whose names are lower-case already; decoded when that is wanted."""
         self = cls.__new__(cls)
-        self.pairs = items
+        self._raw = pairs
         self._first = None
         return self
+
+    def __getattr__(self, name: str) -> list[tuple[str, str]]:
+        """*pairs*, which are not decoded yet."""
+        if name != "pairs":
+            raise AttributeError(f"Metadata has no {name}")
+        self.pairs = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in self._raw]
+        return self.pairs
 
     def __getitem__(self, name: str) -> str:
         value = self.get(name)

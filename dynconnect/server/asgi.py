@@ -16,12 +16,12 @@ from dynconnect.rpc.code import Code
 from dynconnect.rpc.context import Context
 from dynconnect.rpc.errors import ConnectError
 from dynconnect.rpc.limits import Limits
-from dynconnect.rpc.metadata import Metadata
 from dynconnect.schema.json.options import parse_options
 from dynconnect.schema.schema import Schema, system
 from dynconnect.server import dispatch
-from dynconnect.server.asgi_call import Answer, App, Body, Receive, Scope, Send
+from dynconnect.server.asgi_call import TRAILERS, Answer, App, Body, Receive, Scope, Send, request_of
 from dynconnect.server.asgi_lifespan import lifespan
+from dynconnect.server.asgi_unary import Begun, ShortWay
 from dynconnect.server.routing import Match, Router
 from dynconnect.server.services.services import Services
 from dynconnect.server.services.statuses import Statuses
@@ -40,7 +40,6 @@ EARLY_RESPONSE = "dynconnect.early_response"
 GENERATION = "dynconnect-generation"
 """The response header that names the generation, where it is shown."""
 
-_TRAILERS = "http.response.trailers"
 _CODECS = ("proto", "json")
 
 
@@ -93,7 +92,9 @@ class Server:
         self._limits = limits or Limits()
         known = available() if compressions is None else compressions
         offer = Offer(self._limits, known, require_version=require_connect_protocol_version)
-        self._router = Router(Chooser(offer, _CODECS), http1_bidi=http1_bidi)
+        chooser = Chooser(offer, _CODECS)
+        self._router = Router(chooser, http1_bidi=http1_bidi)
+        self._short = ShortWay(chooser.plain, GENERATION if dev else None)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request; WebSockets are the fallback's, and the lifespan is its too."""
@@ -125,7 +126,7 @@ class Server:
 
     async def not_found(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request that is no RPC with 404, as a server without a fallback does."""
-        await self._call(scope, receive, send).refuse(_not_found(_request(scope)))
+        await self._call(scope, receive, send).refuse(_not_found(request_of(scope)))
 
     async def _begin(self) -> None:
         if self._draft is not None:
@@ -162,9 +163,15 @@ class Server:
         self._warmer.warm(generation)
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
-        request = _request(scope)
+        begun = self._short.take(scope, receive, send, self.generations)
+        if begun is not None:
+            await self._long(begun, scope, receive if begun.taken is None else begun.receive, send)
+
+    async def _long(self, begun: Begun, scope: Scope, receive: Receive, send: Send) -> None:
+        """Go on with any request."""
+        request = request_of(scope)
         extensions = scope.get("extensions") or {}
-        match = self._router.match(self._route(request.path), request, trailers=_TRAILERS in extensions)
+        match = self._router.match(self._route(request.path), request, trailers=TRAILERS in extensions)
         if match is None:
             return await (self._fallback or self.not_found)(scope, receive, send)
         call = self._call(scope, receive, send)
@@ -175,10 +182,10 @@ class Server:
             return await call.refuse(_no_such_method(match.choice, request))
         if match.route.lasting:
             number = self.generations.current.number
-            return await call.run(self._serving(number, system(), match, request, scope, call))
+            return await call.run(self._serving(number, system(), match, request, begun, call))
         generation = self.generations.enter(call.body.scope.cut)
         try:
-            await call.run(self._serving(generation.number, generation.schema, match, request, scope, call))
+            await call.run(self._serving(generation.number, generation.schema, match, request, begun, call))
         finally:
             self.generations.leave(generation, call.body.scope.cut)
         return None
@@ -196,12 +203,18 @@ class Server:
         return self._services.find(generation, path) or route
 
     def _serving(
-        self, number: int, schema: Schema, match: Match, request: Request, scope: Scope, call: _Call
+        self, number: int, schema: Schema, match: Match, request: Request, begun: Begun, call: _Call
     ) -> Coroutine[None, None, None]:
         """The call, to be run, in generation *number*."""
+        if begun.waits is not None:
+            return call.answer.go_on(begun.waits, begun.rest, dispatch.seconds_left(begun.context))
         route, choice = match
         assert route is not None  # noqa: S101  who calls has looked
-        exchange = choice.protocol.open(request, choice.codec, streaming=route.method.streaming)
+        if begun.started:
+            exchange, context, handler = begun.handed_over()
+            context.send_headers_by(lambda: call.answer(exchange.head()))
+            return dispatch.serve(schema, route, context, exchange, call.body, call.answer, handler)
+        exchange, scope = choice.open(request, streaming=route.method.streaming), begun.scope
         if self._dev:
             exchange.response_headers[GENERATION] = str(number)
         context = Context(
@@ -279,19 +292,3 @@ class _Call:
                 raise
         finally:
             await self.body.close()
-
-
-def _request(scope: Scope) -> Request:
-    # The raw path: an encoded slash is not a slash (Connect, "Unary-Request", Procedure-Name).
-    raw = scope.get("raw_path") or scope["path"].encode()
-    path = raw.decode("latin-1")
-    if root := scope.get("root_path"):
-        path = path.removeprefix(root.rstrip("/"))
-    headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]]
-    return Request(
-        scope["method"],
-        path,
-        Metadata.of_lower(headers),
-        scope.get("query_string", b"").decode("latin-1"),
-        scope.get("http_version", "1.1"),
-    )

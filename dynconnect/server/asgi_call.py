@@ -8,14 +8,16 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Awaitable, Callable, MutableMapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping, Sequence
 from contextlib import suppress
 from functools import lru_cache
 from typing import Any, NoReturn, TypeAlias
 
 from dynconnect.rpc.limits import Limits
+from dynconnect.rpc.metadata import Metadata
 from dynconnect.server.cancel_scope import CancelScope
-from dynconnect.wire.events import Data, End, Event, Headers, Response
+from dynconnect.server.stepped import Waiting, resumed
+from dynconnect.wire.events import Data, End, Event, Headers, Request, Response
 
 # Any: ASGI defines its messages as dictionaries of what each type of message holds.
 Scope: TypeAlias = MutableMapping[str, Any]
@@ -25,6 +27,9 @@ Send: TypeAlias = Callable[[Message], Awaitable[None]]
 App: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 log = logging.getLogger(__name__)
+
+TRAILERS = "http.response.trailers"
+"""The extension of a server that can send HTTP trailers."""
 
 
 class Body:
@@ -198,11 +203,17 @@ class Answer:
         # then close the connection under its own answer.
         if self._drains and events and isinstance(events[-1], End):
             await self._body.drain()
+        await self._pass_on(in_asgi(events, trailers=self.trailers))
+
+    async def _pass_on(self, messages: Iterable[Message], waits: Waiting | None = None) -> None:
+        """Give *messages* to the server, after one that *waits* to be taken."""
         if self._torn and not self._body.disconnected:
             raise BrokenPipeError("the answer is broken off: sending a part of it was cancelled")
         passed = False
         try:
-            for message in _messages(events, trailers=self.trailers):
+            if waits is not None:
+                await resumed(waits)
+            for message in messages:
                 if self._body.disconnected:
                     await self._body.lose()
                 await self._send(message)
@@ -222,11 +233,19 @@ class Answer:
         """
         if self._torn:
             return
-        with self._body.scope.within(None if seconds is None else seconds + self._write_timeout):
+        with self._within(seconds):
             await self(events)
 
+    async def go_on(self, waits: Waiting, messages: Iterable[Message], seconds: float | None) -> None:
+        """Finish what has begun: a message that *waits* to be taken, and then *messages*."""
+        with self._within(seconds):
+            await self._pass_on(messages, waits)
 
-def _messages(events: Sequence[Event], *, trailers: bool) -> list[Message]:
+    def _within(self, seconds: float | None) -> CancelScope:
+        return self._body.scope.within(None if seconds is None else seconds + self._write_timeout)
+
+
+def in_asgi(events: Sequence[Event], *, trailers: bool) -> list[Message]:
     """*events* in ASGI's words; *trailers* is whether the answer ends in HTTP trailers."""
     messages: list[Message] = []
     piece: bytes | None = None
@@ -249,6 +268,22 @@ def _messages(events: Sequence[Event], *, trailers: bool) -> list[Message]:
     if piece is not None:
         messages.append({"type": "http.response.body", "body": piece, "more_body": True})
     return messages
+
+
+def request_of(scope: Scope) -> Request:
+    """The head of the request in *scope*."""
+    # The raw path: an encoded slash is not a slash (Connect, "Unary-Request", Procedure-Name).
+    raw = scope.get("raw_path") or scope["path"].encode()
+    path = raw.decode("latin-1")
+    if root := scope.get("root_path"):
+        path = path.removeprefix(root.rstrip("/"))
+    return Request(
+        scope["method"],
+        path,
+        Metadata.of_raw(list(scope["headers"])),
+        scope.get("query_string", b"").decode("latin-1"),
+        scope.get("http_version", "1.1"),
+    )
 
 
 @lru_cache(maxsize=1024)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Awaitable, Iterable, Iterator, Sequence
 from contextlib import aclosing
 from typing import Any
 from typing import Protocol as Interface
@@ -58,11 +58,18 @@ class Answer(Interface):
 
 
 async def serve(
-    schema: Schema, route: Route, context: Context, exchange: Exchange, body: Body, answer: Answer
+    schema: Schema,
+    route: Route,
+    context: Context,
+    exchange: Exchange,
+    body: Body,
+    answer: Answer,
+    begun: Awaitable[Any] | None = None,  # Any: a message class made at run time
 ) -> None:
     """Run the call that *exchange* has begun. Never raises for what the peer or the handler did.
 
-    *schema* has the types of error details.
+    *schema* has the types of error details. *begun* is what is left of a unary handler that runs already, and
+    has its request.
 
     Cancellation passes through: whoever cancels has given the client up.
     """
@@ -70,7 +77,7 @@ async def serve(
     error = None
     held: Sequence[Event] = ()
     try:
-        held = await _converse(route, context, exchange, body, answer)
+        held = await _converse(route, context, exchange, body, answer, begun)
     except ConnectError as exc:
         error = schema.pack(exc) if _is_sound(exc) else _hide(exc, context)
     except asyncio.CancelledError as exc:
@@ -81,18 +88,35 @@ async def serve(
     except Exception as exc:  # noqa: BLE001  the one gate: whatever else a handler raises ends here
         error = _hide(exc, context)
     outcome = _outcome(exchange, error)
-    left = None if exchange.timeout is None else _seconds_left(context)
+    left = None if exchange.timeout is None else seconds_left(context)
     await answer.finish((*held, *outcome) if held else outcome, left)
     if log.isEnabledFor(logging.DEBUG):
-        code = "ok" if error is None else error.code.value
-        spent = (time.perf_counter() - began) * 1000
-        log.debug(
-            "%s %s %s %.1f ms [%s]", context.protocol, context.method.full_name, code, spent, context.id
-        )
+        note(context, error, began)
+
+
+def note(context: Context, error: ConnectError | None, began: float) -> None:
+    """Log a call that has ended; it *began* at that time of `time.perf_counter`."""
+    code = "ok" if error is None else error.code.value
+    spent = (time.perf_counter() - began) * 1000
+    log.debug("%s %s %s %.1f ms [%s]", context.protocol, context.method.full_name, code, spent, context.id)
+
+
+def response(exchange: Exchange, data: bytes) -> Sequence[Event]:
+    """The events of the one response *data*, to a call of *exchange*, which has started."""
+    try:
+        held = exchange.send(data)
+    except ConnectError as exc:
+        return _outcome(exchange, exc)
+    return (*held, *_outcome(exchange, None))
 
 
 async def _converse(
-    route: Route, context: Context, exchange: Exchange, body: Body, answer: Answer
+    route: Route,
+    context: Context,
+    exchange: Exchange,
+    body: Body,
+    answer: Answer,
+    begun: Awaitable[Any] | None,  # Any: as above
 ) -> Sequence[Event]:
     """Run the handler, and send what it streams; the events of a single response, which are not sent.
 
@@ -100,17 +124,20 @@ async def _converse(
     """
     exchange.start()
     codec = route.codecs[exchange.codec]
-    context.start_deadline(exchange.timeout)
-    timeout = None if exchange.timeout is None else _seconds_left(context)
-    expired = timeout is not None and timeout <= 0
-    response: Any = None  # Any: a message class made at run time
+    if begun is None:
+        context.start_deadline(exchange.timeout)
+    timeout = None if exchange.timeout is None else seconds_left(context)
+    expired = begun is None and timeout is not None and timeout <= 0
+    response: Any = None  # Any: as above
     if not expired:
         requests = _Requests(exchange, codec, route.method.input, body)
         with body.scope.within(timeout):
             if route.method.server_streaming:
                 await _stream(route, context, exchange, codec, requests, answer)
+            elif begun is not None:
+                response = await begun
             elif route.direct is not None:
-                response = await route.direct(requests, context)
+                response = await route.direct(await requests.only(), context)
             else:
                 response = await _single(route, context, requests)
         expired = body.scope.expired
@@ -119,7 +146,7 @@ async def _converse(
     return () if route.method.server_streaming else exchange.send(codec.encode(response))
 
 
-def _seconds_left(context: Context) -> float | None:
+def seconds_left(context: Context) -> float | None:
     """The time until the deadline; None if there is none, or none to set a timer for.
 
     A timer a year ahead would change nothing, and some event loops refuse longer ones.

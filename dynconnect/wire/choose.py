@@ -5,7 +5,7 @@ Everything is decided once: what is left for a call is one look-up.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from dynconnect.wire.base import Exchange, Offer, Protocol
@@ -13,6 +13,7 @@ from dynconnect.wire.connect import Connect
 from dynconnect.wire.connect_unary import read_query
 from dynconnect.wire.events import Request
 from dynconnect.wire.grpc import Grpc, GrpcWeb
+from dynconnect.wire.plain import Plain
 
 _JSON_CHARSETS = frozenset({"charset=utf-8", 'charset="utf-8"'})
 
@@ -39,7 +40,10 @@ class Chooser:
     def __init__(self, offer: Offer, codecs: Sequence[str]) -> None:
         self._connect = Connect(offer)
         self._codecs = frozenset(codecs)
-        protocols: tuple[Protocol, ...] = (self._connect, Grpc(offer), GrpcWeb(offer))
+        grpc, web = Grpc(offer), GrpcWeb(offer)
+        protocols: tuple[Protocol, ...] = (self._connect, grpc, web)
+        plain = {**self._connect.plain(codecs), **grpc.plain(codecs), **web.plain(codecs)}
+        self._plain = {kind.encode(): each for kind, each in plain.items()}
         self._by_type = {
             streaming: {
                 kind: Choice(protocol, codec)
@@ -53,6 +57,11 @@ class Chooser:
         """The protocol of a POST with *content_type*; None if no protocol takes it for such a method."""
         table = self._by_type[streaming]
         return table.get(content_type) or table.get(_normal(content_type))
+
+    @property
+    def plain(self) -> Mapping[bytes, Plain]:
+        """Plain calls, by content type."""
+        return self._plain
 
     def get(self, query: str) -> Choice | None:
         """The protocol of a GET with *query*: Connect, if it names a codec that we know."""

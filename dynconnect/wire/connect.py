@@ -6,13 +6,15 @@ Source: Connect protocol reference, version 1.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 from dynconnect.wire.base import Call, CallOptions, Exchange, Offer
 from dynconnect.wire.connect_call import StreamCall, UnaryCall
-from dynconnect.wire.connect_common import STREAM, UNARY
+from dynconnect.wire.connect_common import STREAM, UNARY, parse_timeout
 from dynconnect.wire.connect_stream import StreamExchange
 from dynconnect.wire.connect_unary import GetExchange, UnaryExchange
 from dynconnect.wire.events import Request
+from dynconnect.wire.plain import Plain
 
 
 class Connect:
@@ -35,6 +37,30 @@ class Connect:
         if request.method == "GET":
             return GetExchange(self._offer, request, codec)
         return UnaryExchange(self._offer, request, codec)
+
+    def plain(self, codecs: Sequence[str]) -> Mapping[str, Plain]:
+        """Its plain calls, by content type."""
+        offer, version = self._offer, b"" if self._offer.require_version else b"1"
+
+        def is_plain(headers: Mapping[bytes, bytes]) -> bool:
+            unpacked = headers.get(b"content-encoding", b"identity") == b"identity"
+            return unpacked and headers.get(b"connect-protocol-version", version) == b"1"
+
+        return {
+            UNARY + codec: Plain(
+                self.name,
+                codec,
+                offer,
+                framed=False,
+                needs_trailers=self.needs_trailers,
+                is_plain=is_plain,
+                timeout=b"connect-timeout-ms",
+                read_timeout=parse_timeout,
+                accepts=b"accept-encoding",
+                open=partial(self.open, codec=codec, streaming=False),
+            )
+            for codec in codecs
+        }
 
     def call(self, path: str, codec: str, options: CallOptions, *, streaming: bool) -> Call:
         """The call of a stream, or of a unary method by POST or GET."""

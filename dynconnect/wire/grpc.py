@@ -6,15 +6,17 @@ Sources: gRPC over HTTP/2 (PROTOCOL-HTTP2.md); gRPC-Web (PROTOCOL-WEB.md).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 
 from dynconnect.rpc.errors import ConnectError
 from dynconnect.rpc.metadata import Metadata
 from dynconnect.wire import envelope, status
-from dynconnect.wire.base import Call, CallOptions, Exchange, Offer
+from dynconnect.wire.base import Call, CallOptions, Exchange, Offer, Protocol
 from dynconnect.wire.base64_text import TextExchange
 from dynconnect.wire.events import Data, End, Event, Headers, Request, Response
 from dynconnect.wire.grpc_call import Dialect, GrpcCall
 from dynconnect.wire.headers import outgoing
+from dynconnect.wire.plain import Plain
 
 TRAILERS = 0b1000_0000
 """Flag of gRPC-Web: the envelope holds the trailers."""
@@ -43,6 +45,10 @@ class Grpc:
     def open(self, request: Request, codec: str, *, streaming: bool) -> Exchange:  # noqa: ARG002
         """The exchange; it is the same for all shapes."""
         return GrpcExchange(self._offer, request, codec, f"{_GRPC}+{codec}", _in_trailers)
+
+    def plain(self, codecs: Sequence[str]) -> Mapping[str, Plain]:
+        """Its plain calls, by content type."""
+        return _plain(self, self._offer, _GRPC, codecs, lambda _headers: True)
 
     def call(self, path: str, codec: str, options: CallOptions, *, streaming: bool) -> Call:  # noqa: ARG002
         """The call; it is the same for all shapes."""
@@ -76,6 +82,13 @@ class GrpcWeb:
         exchange = GrpcExchange(self._offer, request, codec, kind, _in_body)
         return TextExchange(exchange, text_in=text_in) if text_out else exchange
 
+    def plain(self, codecs: Sequence[str]) -> Mapping[str, Plain]:
+        """Its plain calls, by content type: none in base64."""
+        text = _WEB_TEXT.encode()
+        return _plain(
+            self, self._offer, _WEB, codecs, lambda headers: text not in headers.get(b"accept", b"").lower()
+        )
+
     def call(self, path: str, codec: str, options: CallOptions, *, streaming: bool) -> Call:  # noqa: ARG002
         """The call; it is the same for all shapes."""
         return GrpcCall(self._dialect, self._offer, path, codec, options)
@@ -83,6 +96,35 @@ class GrpcWeb:
 
 def _with_codecs(kind: str, codecs: Sequence[str]) -> dict[str, str]:
     return {kind: "proto", **{f"{kind}+{codec}": codec for codec in codecs}}
+
+
+def _plain(
+    protocol: Protocol,
+    offer: Offer,
+    kind: str,
+    codecs: Sequence[str],
+    also: Callable[[Mapping[bytes, bytes]], bool],
+) -> Mapping[str, Plain]:
+    """The plain calls of *protocol*, if *also* their headers are."""
+
+    def is_plain(headers: Mapping[bytes, bytes]) -> bool:
+        return headers.get(b"grpc-encoding", b"identity") == b"identity" and also(headers)
+
+    return {
+        content_type: Plain(
+            protocol.name,
+            codec,
+            offer,
+            framed=True,
+            needs_trailers=protocol.needs_trailers,
+            is_plain=is_plain,
+            timeout=b"grpc-timeout",
+            read_timeout=status.parse_timeout,
+            accepts=b"grpc-accept-encoding",
+            open=partial(protocol.open, codec=codec, streaming=False),
+        )
+        for content_type, codec in _with_codecs(kind, codecs).items()
+    }
 
 
 def _in_trailers(trailers: Headers) -> tuple[Event, ...]:

@@ -71,12 +71,27 @@ def test_a_copy_is_independent():
     assert metadata.allitems() == PAIRS
 
 
-def test_pairs_that_are_lower_case_already_are_taken_as_they_are():
-    pairs = list(PAIRS)
-    metadata = Metadata.of_lower(pairs)
-    assert metadata == Metadata(PAIRS)
+RAW = [(name.lower().encode(), value.encode("latin-1")) for name, value in PAIRS]
+
+
+def test_raw_pairs_are_decoded_when_they_are_wanted():
+    assert Metadata.of_raw(RAW) == Metadata(PAIRS)
+    assert Metadata.of_raw([(b"x-a", "é".encode("latin-1"))])["X-A"] == "é"
+    assert bool(Metadata.of_raw(RAW))
+    assert not Metadata.of_raw([])
+
+
+def test_raw_pairs_may_be_added_to():
+    metadata = Metadata.of_raw(RAW)
     metadata.add("x-c", "4")
-    assert pairs[-1] == ("x-c", "4")
+    metadata["x-d"] = "5"
+    assert metadata.allitems() == [*Metadata(PAIRS).allitems(), ("x-c", "4"), ("x-d", "5")]
+    assert len(RAW) == len(PAIRS)
+
+
+def test_it_has_no_attributes_but_its_own():
+    with pytest.raises(AttributeError, match="Metadata has no length"):
+        Metadata.of_raw(RAW).length  # noqa: B018  it is the reading that raises
 
 
 def test_it_is_true_if_there_is_anything():
