@@ -165,7 +165,7 @@ class Server:
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
         begun = self._short.take(scope, receive, send, self.generations)
         if begun is not None:
-            await self._long(begun, scope, receive if begun.taken is None else begun.receive, send)
+            await self._long(begun, scope, begun.receive if begun.taken else receive, send)
 
     async def _long(self, begun: Begun, scope: Scope, receive: Receive, send: Send) -> None:
         """Go on with any request."""

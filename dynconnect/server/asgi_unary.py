@@ -33,7 +33,7 @@ class Begun:
 
     Attributes:
         scope: its own.
-        taken: what the server had of the request: a message, the wait for it, or why there is none.
+        taken: what the server had of the request: messages, and then the wait for one, or why there is none.
         started: whether its handler has begun; only then there are `plain`, which says what kind of a plain
             call it is, and `context`.
         handler: the rest of the handler, which waits or has failed; None once it has ended.
@@ -62,33 +62,38 @@ class Begun:
         self.scope = scope
         self._receive = receive
         self._send = send
-        self.taken: Message | Waiting | Exception | None = None
+        self.taken: list[Message | Waiting | Exception] = []
         self.started = False
         self.handler: Awaitable[Any] | None = None  # Any: a message class made at run time
         self.exchange: Exchange | None = None
         self.waits: Waiting | None = None
         self.rest: Sequence[Message] = ()
 
-    def take_body(self) -> bytes | None:
-        """The body, if it is there in one piece."""
-        try:
-            message, self.taken = first_step(self._receive())
-        except Exception as exc:  # noqa: BLE001  it means that the client has gone: the long way knows
-            self.taken = exc
-            return None
-        if self.taken is not None:
-            return None
-        self.taken = message
-        if message["type"] != "http.request" or message.get("more_body"):
-            return None
-        body: bytes = message.get("body", b"")
-        return body
+    def take_body(self, max_bytes: int) -> bytes | None:
+        """The body, if all of it is there and it is not longer."""
+        parts: list[bytes] = []
+        size = 0
+        while size <= max_bytes:
+            try:
+                message, waits = first_step(self._receive())
+            except Exception as exc:  # noqa: BLE001  it means that the client has gone: the long way knows
+                self.taken.append(exc)
+                return None
+            self.taken.append(message if waits is None else waits)
+            if waits is not None or message["type"] != "http.request":
+                return None
+            part = message.get("body", b"")
+            parts.append(part)
+            if not message.get("more_body"):
+                return part if len(parts) == 1 else b"".join(parts)
+            size += len(part)
+        return None
 
     async def receive(self) -> Message:
         """What the server has of the request; first, once more, what was taken."""
-        taken, self.taken = self.taken, None
-        if taken is None:
+        if not self.taken:
             return await self._receive()
+        taken = self.taken.pop(0)
         if isinstance(taken, Waiting):
             message: Message = await resumed(taken)
             return message
@@ -154,7 +159,7 @@ class ShortWay:
         route = generation.routes.get(_path(scope))
         if route is None or route.direct is None:
             return begun
-        body = begun.take_body()
+        body = begun.take_body(plain.offer.limits.read_max_bytes)
         asked = None if body is None else plain.ask(headers, body)
         if asked is None or asked.timeout == 0:
             return begun

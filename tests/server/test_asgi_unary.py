@@ -18,6 +18,7 @@ from dynconnect.rpc.errors import ConnectError
 from dynconnect.rpc.limits import Limits
 from dynconnect.server import asgi_call, asgi_unary
 from dynconnect.server.asgi import Server
+from dynconnect.server.asgi_unary import ShortWay
 
 LIMITS = Limits(read_max_bytes=2000, send_max_bytes=3000)
 
@@ -87,13 +88,8 @@ def exchanges(monkeypatch):
     return seen
 
 
-def request(app, body, headers, *, parts=1, **scope):
-    """A request whose body comes in so many *parts*; two of them are beyond the short way."""
-    asked = Request(app, http_scope(schema.path("Echo"), headers=headers, **scope))
-    if parts == 2:
-        asked.push(body)
-        body = b""
-    return asked.end(body)
+def request(app, body, headers, **scope):
+    return Request(app, http_scope(schema.path("Echo"), headers=headers, **scope)).end(body)
 
 
 def said(dialect, text, **more):
@@ -102,7 +98,9 @@ def said(dialect, text, **more):
 
 async def both(app, body, headers, **scope):
     """What comes of it on the short way, where there is one, and on the long one."""
-    return [await come_to(request(app, body, headers, parts=parts, **scope)) for parts in (1, 2)]
+    short = await come_to(request(app, body, headers, **scope))
+    app._short = ShortWay({}, None)
+    return short, await come_to(request(app, body, headers, **scope))
 
 
 async def come_to(asked):
@@ -150,8 +148,9 @@ WORDS = (
 
 @pytest.mark.parametrize("first", WORDS)
 @pytest.mark.parametrize("dialect", DIALECTS)
-async def test_both_ways_come_to_the_same_whatever_the_handler_does(app, dialect, first):
+async def test_both_ways_come_to_the_same_whatever_the_handler_does(dialect, first):
     for second in WORDS:
+        app = server()
         head = dialect.head(streaming=False) | {"x-said": "this"} | dialect.until(5)
         short, long = await both(app, said(dialect, f"{first} {second}"), head)
         assert short == long, second
@@ -288,6 +287,25 @@ async def test_a10_a_receive_that_raises_means_that_the_client_has_gone(app):
 
     await app(asked.scope, receive, asked.send)
     assert asked.sent == []
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+async def test_a1_a_body_in_pieces_is_plain_if_all_are_there(app, exchanges, dialect):
+    body = said(dialect, "hello")
+    asked = Request(app, http_scope(schema.path("Echo"), headers=dialect.head(streaming=False)))
+    asked.push(body[:3]).push().push(body[3:]).end()
+    await app(asked.scope, asked.receive, asked.send)
+    assert schema.unpacked(dialect.read(asked.answer, streaming=False).messages[0]).text == "hello"
+    assert exchanges == []
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+async def test_c14_no_more_pieces_are_held_than_the_limit_allows(app, dialect):
+    asked = Request(app, http_scope(schema.path("Echo"), headers=dialect.head(streaming=False)))
+    for _ in range(50):
+        asked.push(b"x" * 1000)
+    outcome = dialect.read(await asked.run(), streaming=False)
+    assert outcome.code == "resource_exhausted"
 
 
 async def test_a_body_that_is_late_is_waited_for(app):

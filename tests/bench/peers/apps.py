@@ -1,4 +1,4 @@
-"""ASGI applications: connectrpc, and one that does nothing but read and answer."""
+"""ASGI applications: connectrpc, and one that does nothing with what it reads."""
 
 from __future__ import annotations
 
@@ -11,14 +11,18 @@ _TRAILERS = [(b"grpc-status", b"0")]
 
 
 async def nothing(scope, receive, send):
-    """Answer an empty message in the protocol of the request, as far as a load generator can tell."""
-    while (await receive()).get("more_body"):
-        pass
+    """Give back the bytes of the request, with the head and the trailers that a server would send."""
+    message = await receive()
+    parts = [message["body"]]
+    while message["more_body"]:
+        message = await receive()
+        parts.append(message["body"])
+    body = b"".join(parts)
     kind = next(value for name, value in scope["headers"] if name == b"content-type")
     trailers = kind.startswith(b"application/grpc") and not kind.startswith(b"application/grpc-web")
-    head = {"type": "http.response.start", "status": 200, "headers": [(b"content-type", kind)]}
-    body = b"\0\0\0\0\0" if trailers else b""
-    await send({**head, "trailers": trailers})
+    second = (b"grpc-accept-encoding", b"gzip") if trailers else (b"content-length", b"%d" % len(body))
+    headers = [(b"content-type", kind), second]
+    await send({"type": "http.response.start", "status": 200, "headers": headers, "trailers": trailers})
     await send({"type": "http.response.body", "body": body, "more_body": False})
     if trailers:
         await send({"type": "http.response.trailers", "headers": _TRAILERS})
