@@ -206,6 +206,8 @@ class Server:
         self, number: int, schema: Schema, match: Match, request: Request, begun: Begun, call: _Call
     ) -> Coroutine[None, None, None]:
         """The call, to be run, in generation *number*."""
+        if begun.started:
+            call.body.was_read()
         if begun.waits is not None:
             return call.answer.go_on(begun.waits, begun.rest, dispatch.seconds_left(begun.context))
         route, choice = match

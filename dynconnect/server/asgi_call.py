@@ -28,6 +28,9 @@ App: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 log = logging.getLogger(__name__)
 
+WATCH_AFTER = 0.005
+"""Seconds after which a call that waits wants to know whether its client is still there."""
+
 TRAILERS = "http.response.trailers"
 """The extension of a server that can send HTTP trailers."""
 
@@ -56,6 +59,7 @@ class Body:
         self._closed = False
         self._receiving = False
         self._pump: asyncio.Task[None] | None = None
+        self._watching: asyncio.TimerHandle | None = None
         self._waiters: list[asyncio.Future[None]] = []
         self.disconnected = False
         self.scope = CancelScope()
@@ -90,13 +94,17 @@ class Body:
         """Whether there is nothing more to read."""
         return self._ended and not self._chunks
 
+    def was_read(self) -> None:
+        """All of it has been read already, by another."""
+        self._ended = True
+
     async def drain(self) -> None:
         """From now on read and drop; wait for the end of the body, within the limits of one call."""
         waits = not (self._dropping or self._ended or self.disconnected)
         self._drop()
         if not waits:
             return
-        self.watch()
+        self._watch()
         with suppress(TimeoutError):
             async with asyncio.timeout(self._limits.drain_timeout):
                 while not (self._ended or self.disconnected or self._held > self._limits.drain_max_bytes):
@@ -106,6 +114,8 @@ class Body:
         """The call is over: receive no more. Whoever still reads finds the end."""
         self._closed = self._ended = True
         self._drop()
+        if self._watching is not None:
+            self._watching.cancel()
         if self._pump is not None:
             self._pump.cancel()
             await asyncio.wait([self._pump])
@@ -123,7 +133,19 @@ class Body:
             self.scope.cancel()
 
     def watch(self) -> None:
-        """The call waits: let a task receive, unless the call does so itself at the moment."""
+        """The call waits: let a task receive, unless the call does so itself at the moment.
+
+        Once the body has ended there is nothing to receive but the news that the client has gone, and most
+        calls are over before that comes: so it is awaited only by those that go on for a while.
+        """
+        if self._pump is not None or self._receiving or self.disconnected or self._closed:
+            return
+        if not self._ended:
+            self._pump = self._loop.create_task(self._receive_all())
+        elif self._watching is None:
+            self._watching = self._loop.call_later(WATCH_AFTER, self._watch)
+
+    def _watch(self) -> None:
         if self._pump is None and not (self._receiving or self.disconnected or self._closed):
             self._pump = self._loop.create_task(self._receive_all())
 

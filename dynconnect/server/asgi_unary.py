@@ -168,6 +168,7 @@ class ShortWay:
             request = codec.decode(asked.message, route.method.input)
         except ConnectError:
             return begun  # to be found once more, and told, by the long way
+        begun.taken.clear()
         began = time.perf_counter()
         begun.started, begun.plain = True, plain
         begun.context = context = self._context(begun, generation, route, asked.timeout)
