@@ -35,11 +35,10 @@ protobuf-conformance: .venv/installed
 interop: .venv/installed
 	$(BIN)/python tests/interop/run
 
+# writes docs/benchmarks.md; wants h2load
 bench: .venv/installed
-	@for script in tests/bench/*.py; do \
-		test -e "$$script" || { echo "tests/bench has no scripts"; exit 0; }; \
-		echo "$$script"; $(BIN)/python "$$script" || exit 1; \
-	done
+	$(BIN)/python -m pip install --quiet $(CONSTRAIN) --group bench
+	$(BIN)/python tests/bench/run
 
 fuzz: .venv/installed
 	$(BIN)/python -m pip install --quiet --group fuzz

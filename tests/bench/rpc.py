@@ -216,9 +216,8 @@ def table(case: Case, found: Mapping[Kind, tuple[float, float]]) -> list[str]:
     columns = {"of grpc.aio": aio, "of connectrpc's best": best}
     columns = {name: base for name, base in columns.items() if base is not None}
     print(f"\n{case.name}")
-    print(
-        f"  {'':28}{'CPU µs':>8}{'above nothing':>15}{''.join(f'{name:>22}' for name in columns)}{'a second':>10}"
-    )
+    headings = "".join(f"{name:>22}" for name in columns)
+    print(f"  {'':28}{'CPU µs':>8}{'above nothing':>15}{headings}{'a second':>10}")
     missed = []
     for kind, (used, rate) in found.items():
         base = names.get(f"nothing on {kind.name.rpartition(' ')[2]}")

@@ -11,7 +11,7 @@ from google.protobuf.descriptor_pb2 import FileDescriptorSet
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parents[1]))
 
-from support.protoc import compile_set
+from support.protoc import compile_set  # noqa: E402  found on the path above
 
 PROTO = HERE / "bench.proto"
 SERVICE = "bench.v1.Bench"

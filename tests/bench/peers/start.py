@@ -91,7 +91,7 @@ class Running:
         self.kind = kind
         with socket.create_server(("127.0.0.1", 0)) as free:
             self.port = free.getsockname()[1]
-        self._errors = tempfile.TemporaryFile()
+        self._errors = tempfile.TemporaryFile()  # noqa: SIM115  as long as the server
         command = [part.replace("{port}", str(self.port)) for part in kind.command]
         self._process = subprocess.Popen(
             [sys.executable, *command],
