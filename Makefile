@@ -27,6 +27,7 @@ lint: .venv/installed
 
 conformance: .venv/installed
 	$(BIN)/python tests/conformance/run $(CONFIG)
+	$(BIN)/python tests/conformance/run client
 
 # protobuf's own suite for our codecs
 protobuf-conformance: .venv/installed

@@ -21,6 +21,7 @@ ONLY_IN = {
     "hypercorn": ("server.engines.hypercorn",),
     "uvicorn": ("server.engines.uvicorn",),
     "httptools": ("server.engines.uvicorn",),
+    "pyqwest": ("client.http",),
     "pyvoy": ("server.engines.pyvoy",),
     "click": ("cli.",),
     "rich": ("cli.",),

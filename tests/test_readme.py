@@ -6,6 +6,7 @@ import re
 import shlex
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import httpx
@@ -97,6 +98,23 @@ def test_stubs_are_written_as_the_readme_says(project):
     assert "class Order" in (project / "typings/dynconnect_types/shop/v1/__init__.pyi").read_text()
 
 
+def test_a_server_is_called_as_the_readme_says(project):
+    commands = block("sh", "dynconnect call http").splitlines()
+    with program("serve", "api.binpb", "--plugins", "plugins/", "--port", "0", cwd=project) as server:
+        said = []
+        for command in commands:
+            here = command.replace("http://localhost:8080", server.url)
+            with program(*shlex.split(here)[1:], cwd=project) as asked:
+                assert asked.finished() == 0, asked.text
+            said.append(asked.text)
+        code = block("python", "async with Client(url)").replace("http://localhost:8080", server.url)
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "Watch  shop.v1.Order → stream shop.v1.Order" in said[0]
+    assert '"order": {"id": "1"}' in said[1]
+    assert "pulled.binpb: 2 services in 1 files" in said[2]
+    assert done.stdout == 'order {\n  id: "1"\n}\n\n1\n'
+
+
 def test_an_edit_is_served_as_the_readme_says(project):
     command = block("sh", "dynconnect dev api.binpb --plugins")
     with program(*shlex.split(command)[1:], "--port", "0", cwd=project) as server:
@@ -164,6 +182,5 @@ def test_the_make_targets_of_the_readme_exist():
 
 def test_every_python_block_is_run_above():
     blocks = [text for kind, text in BLOCKS if kind == "python"]
-    assert blocks == [
-        block("python", mark) for mark in ("shop.v1.Orders", "@interceptor", "@resource", "load(")
-    ]
+    marks = ('@service("shop.v1.Orders")', "@interceptor", "@resource", "Client(url)", "load(")
+    assert blocks == [block("python", mark) for mark in marks]

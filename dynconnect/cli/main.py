@@ -13,7 +13,7 @@ import click
 from dynconnect.cli import report
 from dynconnect.schema.finding import FindingsError
 
-COMMANDS = ("check", "dev", "serve", "stubs")
+COMMANDS = ("call", "check", "dev", "list", "pull", "serve", "stubs")
 
 EXAMPLE = """\b
 Example:

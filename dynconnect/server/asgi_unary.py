@@ -150,10 +150,9 @@ class ShortWay:
     def take(self, scope: Scope, receive: Receive, send: Send, generations: Generations) -> Begun | None:
         """How far it has come with a call; None if that has been answered."""
         begun = Begun(scope, receive, send)
-        pairs = scope["headers"]
-        headers: Mapping[bytes, bytes] = dict(pairs)
+        headers: Mapping[bytes, bytes] = dict(scope["headers"])
         plain = self._plain.get(headers.get(b"content-type", b""))
-        if plain is None or len(headers) != len(pairs) or not _is_usual(scope, plain):
+        if plain is None or len(headers) != len(scope["headers"]) or not _is_usual(scope, plain):
             return begun
         generation = generations.current
         route = generation.routes.get(_path(scope))

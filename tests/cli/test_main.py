@@ -15,6 +15,9 @@ from dynconnect.cli.main import main
 from dynconnect.schema.finding import Finding
 
 SCREEN_LINES = 33
+URL = "http://localhost:8080"
+ASKING = ("call", "list", "pull")
+"""Commands that ask a server."""
 COMMANDS = [(), *((name,) for name in cli.COMMANDS)]
 
 
@@ -45,7 +48,10 @@ def test_help_has_an_example_that_the_parser_takes(command):
     program, name, *arguments = shlex.split(example)
     assert program == "dynconnect"
     context = main.get_command(None, name).make_context(name, arguments)
-    assert context.params["schema"] == ("api.binpb",)
+    if name in ASKING:
+        assert {context.params.get("url"), context.params.get("where")} & {URL, (URL,)}
+    else:
+        assert context.params["schema"] == ("api.binpb",)
     assert context.params.get("plugins", ("plugins/",)) == ("plugins/",)
 
 
