@@ -22,6 +22,7 @@ ONLY_IN = {
     "uvicorn": ("server.engines.uvicorn",),
     "httptools": ("server.engines.uvicorn",),
     "pyqwest": ("client.http",),
+    "pytest": ("server.pytest_plugin",),
     "pyvoy": ("server.engines.pyvoy",),
     "click": ("cli.",),
     "rich": ("cli.",),

@@ -110,9 +110,17 @@ def test_a_server_is_called_as_the_readme_says(project):
         code = block("python", "async with Client(url)").replace("http://localhost:8080", server.url)
         done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert "Watch  shop.v1.Order → stream shop.v1.Order" in said[0]
-    assert '"order": {"id": "1"}' in said[1]
-    assert "pulled.binpb: 2 services in 1 files" in said[2]
+    assert "rpc Watch(shop.v1.Order) returns (stream shop.v1.Order);" in said[1]
+    assert '"order": {"id": "1"}' in said[2]
+    assert "pulled.binpb: 2 services in 1 files" in said[3]
     assert done.stdout == 'order {\n  id: "1"\n}\n\n1\n'
+
+
+def test_the_test_of_the_readme_passes(project):
+    (project / "test_orders.py").write_text(block("python", "def test_"))
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_orders.py"]
+    done = subprocess.run(command, cwd=project, capture_output=True, text=True, check=False)
+    assert "1 passed" in done.stdout, done.stdout
 
 
 def test_an_edit_is_served_as_the_readme_says(project):
@@ -163,7 +171,7 @@ async def test_a_server_stands_in_front_of_another_application(project, monkeypa
 
 def test_the_options_of_the_readme_exist():
     known = ""
-    for command in ("serve", "dev"):
+    for command in ("serve", "dev", "call"):
         with program(command, "--help") as helped:
             assert helped.finished() == 0
         known += helped.text
@@ -182,5 +190,5 @@ def test_the_make_targets_of_the_readme_exist():
 
 def test_every_python_block_is_run_above():
     blocks = [text for kind, text in BLOCKS if kind == "python"]
-    marks = ('@service("shop.v1.Orders")', "@interceptor", "@resource", "Client(url)", "load(")
+    marks = ('@service("shop.v1.Orders")', "@interceptor", "@resource", "def test_", "Client(url)", "load(")
     assert blocks == [block("python", mark) for mark in marks]

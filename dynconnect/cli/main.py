@@ -13,7 +13,7 @@ import click
 from dynconnect.cli import report
 from dynconnect.schema.finding import FindingsError
 
-COMMANDS = ("call", "check", "dev", "list", "pull", "serve", "stubs")
+COMMANDS = ("call", "check", "completion", "describe", "dev", "init", "list", "pull", "serve", "stubs")
 
 EXAMPLE = """\b
 Example:
