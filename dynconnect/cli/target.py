@@ -21,6 +21,9 @@ T = TypeVar("T")
 FAILED = 64
 """The exit code of a call that failed is this and the number of its code: 69 is `not_found`."""
 
+_NO_RPC = ("HTTP status", "protocol error: invalid content-type")
+"""What errors begin with that no RPC server would have sent."""
+
 _FILE: dict[str, Any] = {"type": click.Path(exists=True, dir_okay=False, path_type=Path), "metavar": "FILE"}
 _OPTIONS = (
     click.option(
@@ -112,6 +115,10 @@ def show(error: Any) -> None:  # Any: a ConnectError, whose module is imported w
         debug = getattr(detail, "debug", None)
         text = f"{len(detail.value)} bytes" if debug is None else json.dumps(debug, ensure_ascii=False)
         click.echo(f"    {click.style(detail.type, bold=True)} {text}", err=True)
+
+    if error.message.startswith(_NO_RPC):
+        hint = "what answers there may be no RPC server, or have its methods below another path"
+        click.echo(f"    {click.style('hint:', fg='cyan')} {hint}", err=True)
 
 
 def _pair(header: str) -> tuple[str, str]:

@@ -13,9 +13,9 @@ from dynconnect.client.transport import Body, Transport
 from dynconnect.rpc.code import Code
 from dynconnect.rpc.errors import ConnectError
 from dynconnect.rpc.metadata import Metadata
-from dynconnect.schema.codec import Codec
 from dynconnect.schema.messages import adopt, build
 from dynconnect.schema.method import Method
+from dynconnect.schema.schema import Schema
 from dynconnect.wire.base import Call as Wire
 from dynconnect.wire.events import End
 
@@ -35,16 +35,18 @@ class Call:
 
     def __init__(
         self,
+        schema: Schema,
         method: Method,
         wire: Wire,
-        codec: Codec,
+        codec: str,
         transport: Transport,
         requests: Requests,
         timeout: float | None,
     ) -> None:
+        self._schema = schema
         self._method = method
         self._wire = wire
-        self._codec = codec
+        self._codec = schema.codecs[codec]
         self._transport = transport
         self._requests = requests
         self._until = None if timeout is None else time.monotonic() + timeout
@@ -120,7 +122,7 @@ class Call:
         finally:
             await events.aclose()
         if wire.error is not None:
-            raise wire.error
+            raise self._schema.pack(wire.error)  # with details that people can read
 
     async def _body(self) -> Body:
         """All of it for a method of one request; else piece by piece."""

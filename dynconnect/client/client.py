@@ -157,8 +157,7 @@ class Client:
         sent.extend(metadata)
         options = CallOptions(timeout, sent, self._compress, self._get and found.no_side_effects)
         wire = self._protocol.call(found.path, self._codec, options, streaming=found.streaming)
-        codec = schema.codecs[self._codec]
-        return Call(found, wire, codec, self._transport, _requests(found, requests), timeout)
+        return Call(schema, found, wire, self._codec, self._transport, _requests(found, requests), timeout)
 
 
 def find_method(schema: Schema, name: str) -> Method:

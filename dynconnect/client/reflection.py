@@ -31,15 +31,17 @@ async def reflected(transport: Transport, protocol: Protocol) -> Schema:
         ConnectError: it can't be asked.
         FindingsError: what it answers is no whole schema.
     """
+    said = ""
     for service in _SERVICES:
         try:
             files = await _Server(transport, protocol, service).files()
         except ConnectError as exc:
             if exc.code is not Code.UNIMPLEMENTED:
                 raise
+            said = exc.message
         else:
             return Schema([Source(REFLECTION, tuple(files))])
-    raise ConnectError(Code.UNIMPLEMENTED, "the server has no reflection: name its schema")
+    raise ConnectError(Code.UNIMPLEMENTED, f"the server has no reflection, so name its schema: {said}")
 
 
 class _Server:
@@ -78,9 +80,8 @@ class _Server:
                 yield question
 
         wire = self._protocol.call(self._method.path, "proto", CallOptions(), streaming=True)
-        codec = system().codecs["proto"]
         answers = []
-        async with Call(self._method, wire, codec, self._transport, requests(), None) as call:
+        async with Call(system(), self._method, wire, "proto", self._transport, requests(), None) as call:
             async for answer in call:
                 if answer.HasField("error_response"):
                     error = answer.error_response

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+import threading
 
 import pytest
 from google.protobuf.descriptor_pb2 import FileDescriptorSet
@@ -108,6 +109,26 @@ def test_a_host_that_is_down_is_unavailable():
     done = called(f"http://127.0.0.1:{port}", "Echo")
     assert done.returncode == 64 + 14
     assert f"unavailable: http://127.0.0.1:{port}: " in done.stderr
+
+
+def test_a_page_is_no_answer_and_that_is_said(served):
+    schema = served[0] / "api.binpb"
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def answer():
+            asked, _ = server.accept()
+            with asked:
+                asked.recv(1 << 16)
+                asked.sendall(
+                    b"HTTP/1.1 404 Not Found\r\ncontent-type: text/html\r\ncontent-length: 0\r\n\r\n"
+                )
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        done = called(f"http://127.0.0.1:{server.getsockname()[1]}", "Echo", "--schema", schema)
+        thread.join()
+    assert done.returncode == 64 + 12
+    assert "unimplemented: HTTP status 404\n    hint: what answers there may be no RPC server" in done.stderr
 
 
 LISTED = """\

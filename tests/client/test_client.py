@@ -124,6 +124,7 @@ async def test_an_error_has_its_code_message_details_and_trailers(made, protocol
     assert (raised.value.code, raised.value.message) == (Code.NOT_FOUND, "no grüße")
     (detail,) = raised.value.details
     assert (detail.type, schema.unpacked(detail.value).text) == ("test.v1.Note", "why")
+    assert detail.debug == {"text": "why"}, "also where the protocol has no words for people"
     assert call.response_trailers["x-tail"] == "1"
 
 
@@ -259,5 +260,5 @@ async def test_the_server_is_asked_for_its_schema(made, protocol):
 async def test_a_server_without_reflection_says_so():
     app = Server(schema.generation(HANDLERS), reflect=())
     async with Client(MemoryTransport(app)) as client:
-        with pytest.raises(ConnectError, match="no reflection: name its schema"):
+        with pytest.raises(ConnectError, match="no reflection, so name its schema"):
             await client.call(f"{NOTES}/Echo")

@@ -341,3 +341,14 @@ def test_converse_remembers_and_ends_with_the_goodbye(generation):
 def test_introduce_speaks_to_whoever_gives_a_name(generation):
     assert call(generation, "Introduce", {"name": "Ada"})[0] == "Hello, Ada. I am Eliza."
     assert call(generation, "Introduce", {}) == list(doctor.introduction(""))
+
+
+@pytest.mark.parametrize("protocol", ["connect", "grpc", "grpcweb"])
+async def test_she_talks_over_each_protocol(dynconnect, protocol):
+    service = "connectrpc.eliza.v1.ElizaService"
+    files = str(ELIZA / "eliza.binpb"), str(ELIZA / "plugins")
+    async with dynconnect(*files) as server, server.client(protocol) as client:
+        said = await client.call(f"{service}/Say", {"sentence": "I feel happy."})
+        assert said.sentence == "When else do you feel happy?"
+        talk = await client.stream(f"{service}/Converse", [{"sentence": "Hello"}, {"sentence": "Goodbye"}])
+        assert len([answer async for answer in talk]) == 2

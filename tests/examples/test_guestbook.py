@@ -11,6 +11,8 @@ import httpx
 import pytest
 from support.serving import program
 
+from dynconnect import Code, ConnectError
+
 pytest.importorskip("grpc_tools", reason="the schema is compiled")
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "guestbook"
@@ -65,10 +67,15 @@ def test_its_schema_and_its_handlers_are_edited_while_it_runs(book):
             entries.cancel()
 
 
-def test_who_does_not_sign_is_told(book):
-    with program("serve", "guestbook.proto", "--plugins", "plugins", "--port", "0", cwd=book) as server:
-        answer = sign(server.url, text="nobody")
-    assert (answer.status_code, answer.json()["code"]) == (400, "invalid_argument")
+@pytest.mark.parametrize("protocol", ["connect", "grpc", "grpcweb"])
+async def test_who_does_not_sign_is_told(dynconnect, protocol):
+    files = str(EXAMPLE / "guestbook.proto"), str(EXAMPLE / "plugins")
+    async with dynconnect(*files) as server, server.client(protocol) as client:
+        with pytest.raises(ConnectError) as raised:
+            await client.call(f"{SERVICE}/Sign", {"entry": {"text": "nobody"}})
+        assert raised.value.code is Code.INVALID_ARGUMENT
+        signed = await client.call(f"{SERVICE}/Sign", {"entry": {"name": "Ada", "text": "Lovely."}})
+        assert (signed.entry.name, signed.count) == ("Ada", 1)
 
 
 def test_the_readme_shows_what_is_there():

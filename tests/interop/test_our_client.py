@@ -1,4 +1,4 @@
-"""Our client against servers that we did not write, grpc-go, connect-node and grpcio; and `buf curl` beside it.
+"""Our client against servers that we did not write: grpc-go, connect-node, grpcio; `buf curl` beside it.
 
 connect-go is the server of the conformance suite in its mode "client".
 """
