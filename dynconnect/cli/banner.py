@@ -97,18 +97,18 @@ def methods(what: Listed) -> Iterator[Text]:
     """A line for each service and each method in it."""
     names = (len(method.name) for method in what.schema.methods.values())
     widths = (max(names, default=0), max(map(len, _SHAPES.values())))
-    bound_by = what.bound_by
+    bound_by, mocked = what.bound_by, what.mocked
     for name, found in what.schema.services.items():
         yield Text(name, "bold")
         for method in found:
-            yield _method(method, bound_by.get(method.path), widths)
+            yield _method(method, bound_by.get(method.path), widths, mocked=method.path in mocked)
 
 
-def _method(method: Method, bound_by: str | None, widths: tuple[int, int]) -> Text:
+def _method(method: Method, bound_by: str | None, widths: tuple[int, int], *, mocked: bool) -> Text:
     shape = _SHAPES[method.client_streaming, method.server_streaming]
     left = f"  {method.name:{widths[0]}}  {shape:{widths[1]}}  "
     if bound_by is None:
-        return Text(f"{left}unimplemented", "dim")
+        return Text(f"{left}{'mock' if mocked else 'unimplemented'}", "dim")
     return Text.assemble(left, (bound_by, "green"))
 
 

@@ -22,6 +22,7 @@ Example:
 @inputs.protoc_option
 @listen.options
 @inputs.on_breaking_option
+@click.option("--no-mock", is_flag=True, help="Do not mock methods without a handler.")
 @click.option("--stubs", **listen.FILE, help="Keep the files of `stubs` in this folder.")
 @inputs.traceback_option
 def command(
@@ -29,15 +30,16 @@ def command(
     plugins: tuple[str, ...],
     *,
     on_breaking: str,
+    no_mock: bool,
     stubs: Path | None,
     **options: Any,  # Any: options of different types, those of `launch`
 ) -> None:
-    """Serve SCHEMA as `serve --reload` does, for development.
+    """Serve SCHEMA as `serve --reload` does, and mock what has no handler.
 
-    Every answer names its generation in the header dynconnect-generation, calls that run keep the old
-    generation as long as they like, and in a terminal keys are taken: r reload, l list, u undo, q quit.
+    Answers name their generation, and running calls keep theirs. Keys: r reload, l list, u undo, q quit.
     """
     from dynconnect.cli.launch import Mode, launch
 
-    mode = Mode(watch=True, dev=True, refuse_breaking=on_breaking == "refuse", stubs=stubs)
+    refuse = on_breaking == "refuse"
+    mode = Mode(watch=True, dev=True, refuse_breaking=refuse, stubs=stubs, mock=not no_mock)
     launch(schema, plugins, mode, **options)

@@ -24,6 +24,7 @@ from dynconnect.live.news import News, Swapped
 from dynconnect.schema.finding import Finding, FindingsError
 from dynconnect.schema.json.options import parse_options
 from dynconnect.server.engines import table
+from dynconnect.server.engines.settings import Settings
 
 if TYPE_CHECKING:
     from dynconnect.live.build import Draft
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
     from dynconnect.server.asgi_call import App
     from dynconnect.server.engines.endpoint import Endpoint
     from dynconnect.server.engines.run import Served
-    from dynconnect.server.engines.settings import Settings
     from dynconnect.server.engines.table import Engine
     from dynconnect.server.service import Service
 
@@ -52,6 +52,7 @@ class Mode:
         workers: how many processes serve; 1 is this one.
         refuse_breaking: keep the old generation if an edit breaks its callers.
         stubs: the folder in which type stubs are kept at what is served; None keeps none.
+        mock: make up the answers of methods without a handler.
     """
 
     watch: bool
@@ -60,6 +61,7 @@ class Mode:
     workers: int = 1
     refuse_breaking: bool = False
     stubs: Path | None = None
+    mock: bool = False
 
 
 def launch(
@@ -88,7 +90,6 @@ def launch(
     logs.configure(log_level, traceback=traceback)
     from dynconnect.live.inputs import Inputs
     from dynconnect.rpc.limits import Limits
-    from dynconnect.server.engines.settings import Settings
     from dynconnect.server.service import Service
 
     settings = Settings(**listen)
@@ -100,6 +101,7 @@ def launch(
         reflect=_patterns(reflect, no_reflection=no_reflection),
         dev=mode.dev,
         json=parse_options(json),
+        mock=mode.mock,
     )
     if table.ENGINES[engine].outside:
         _serve_outside(service, settings, table.ENGINES[engine])

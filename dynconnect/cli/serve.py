@@ -29,6 +29,7 @@ Example:
 )
 @click.option("--reload", is_flag=True, help="Watch schemas and plugins, and serve every edit.")
 @click.option("--drain", **listen.SECONDS, help="Time for calls of an old generation (30).")
+@click.option("--mock", is_flag=True, help="Make up answers where there is no handler.")
 @inputs.on_breaking_option
 @inputs.traceback_option
 def command(
@@ -38,18 +39,22 @@ def command(
     workers: int,
     reload: bool,
     drain: float,
+    mock: bool,
     on_breaking: str,
     **options: Any,  # Any: options of different types, those of `launch`
 ) -> None:
-    """Serve SCHEMA over Connect, gRPC and gRPC-Web.
-
-    SCHEMA is a descriptor set, buf image or .proto file, a glob, or a folder.
-    """
+    """Serve SCHEMA, a descriptor set, .proto file, glob or folder, over Connect, gRPC and gRPC-Web."""
     from dynconnect.cli.launch import Mode, launch
 
     launch(
         schema,
         plugins,
-        Mode(watch=reload, drain=drain, workers=workers, refuse_breaking=on_breaking == "refuse"),
+        Mode(
+            watch=reload,
+            drain=drain,
+            workers=workers,
+            refuse_breaking=on_breaking == "refuse",
+            mock=mock,
+        ),
         **options,
     )

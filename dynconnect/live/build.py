@@ -16,6 +16,7 @@ from types import MappingProxyType
 from typing import Any
 
 from dynconnect.live.generation import Generation, Route
+from dynconnect.live.mocks import mock_of
 from dynconnect.live.state import State
 from dynconnect.plugins import handles
 from dynconnect.plugins.binding import Bindings, Bound, Instances
@@ -41,6 +42,7 @@ class Draft:
         resources: in the order in which they are set up.
         settings: the tables of all plugins.
         json: how services are written and read as JSON that do not say it themselves.
+        mock: whether methods without a handler are mocked.
     """
 
     number: int
@@ -51,6 +53,18 @@ class Draft:
     resources: tuple[Resource, ...]
     settings: PluginSettings
     json: JsonOptions = field(default_factory=JsonOptions)
+    mock: bool = False
+
+    @property
+    def mocked(self) -> frozenset[str]:
+        """The methods that are mocked, by path."""
+        if not self.mock:
+            return frozenset()
+        bound, spared = self.bound_by, self.bindings.not_mocked
+        methods = self.schema.methods.items()
+        return frozenset(
+            path for path, method in methods if path not in bound and method.service_name not in spared
+        )
 
     @property
     def bound_by(self) -> Mapping[str, str]:
@@ -109,8 +123,11 @@ class Draft:
         codecs = {
             name: self.schema.codecs_with(options.get(name, self.json)) for name in self.schema.services
         }
+        mocked = self.mocked
         routes = {
-            path: _route(method, bound.get(path), interceptors, codecs[method.service_name])
+            path: _route(
+                method, bound.get(path), interceptors, codecs[method.service_name], mocked=path in mocked
+            )
             for path, method in self.schema.methods.items()
         }
         return Generation(
@@ -136,12 +153,14 @@ def prepare(
     config: str | None = None,
     protoc: str | None = None,
     json: JsonOptions | None = None,
+    *,
+    mock: bool = False,
 ) -> Draft:
     """The draft *number* of these files. It blocks, and touches nothing that serves.
 
     *config* is the file of the plugins' settings; without one it is that of the working directory. *protoc*
     compiles .proto files; without one it is whichever is found. *json* is how services are written and read
-    as JSON.
+    as JSON. With *mock*, methods without a handler are mocked.
 
     Raises:
         FindingsError: with every finding. If the schema is at fault, plugins are not executed, as
@@ -152,7 +171,8 @@ def prepare(
         schema = read_schema(schema_patterns, protoc)
     except FindingsError as error:
         raise FindingsError((*error.findings, *check_syntax(plugin_paths), *settings.findings)) from None
-    return draft(schema, discover(plugin_paths, number, schema), number, settings, json)
+    found = draft(schema, discover(plugin_paths, number, schema), number, settings, json)
+    return replace(found, mock=mock)
 
 
 def draft(
@@ -209,13 +229,17 @@ async def build_in_thread(
     config: str | None = None,
     protoc: str | None = None,
     json: JsonOptions | None = None,
+    *,
+    mock: bool = False,
 ) -> Generation:
     """The generation *number* of these files, drafted in a thread, so that the event loop goes on.
 
     Raises:
         FindingsError: with every finding, as `prepare` and `Draft.open` do.
     """
-    prepared = await _in_thread(lambda: prepare(schema_patterns, plugin_paths, number, config, protoc, json))
+    prepared = await _in_thread(
+        lambda: prepare(schema_patterns, plugin_paths, number, config, protoc, json, mock=mock)
+    )
     return await prepared.open(predecessor)
 
 
@@ -234,10 +258,15 @@ def _plugin(module: str) -> str:
 
 
 def _route(
-    method: Method, bound: Bound | None, interceptors: Sequence[Interceptor], codecs: Mapping[str, Codec]
+    method: Method,
+    bound: Bound | None,
+    interceptors: Sequence[Interceptor],
+    codecs: Mapping[str, Codec],
+    *,
+    mocked: bool,
 ) -> Route:
     if bound is None:
-        return Route.to(None, method, interceptors, codecs)
+        return Route.to(mock_of(method) if mocked else None, method, interceptors, codecs, mocked=mocked)
     bound_by = f"{bound.where} {bound.name}"
     return Route.to(bound.handler, method, interceptors, codecs, bound_by=bound_by, code=bound.code)
 

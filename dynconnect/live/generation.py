@@ -28,6 +28,7 @@ class Route:
         code: a hash of what the handler does.
         lasting: whether it is the server's own, and its calls use nothing of any generation.
         direct: the handler itself, if it is unary and no interceptor is round it.
+        mocked: whether it is a mock, for want of a handler.
     """
 
     method: Method
@@ -37,6 +38,7 @@ class Route:
     code: bytes = b""
     lasting: bool = False
     direct: Direct | None = None
+    mocked: bool = False
 
     @classmethod
     def to(
@@ -49,6 +51,7 @@ class Route:
         bound_by: str | None = None,
         code: bytes = b"",
         lasting: bool = False,
+        mocked: bool = False,
     ) -> Route:
         """The route to *handler*; it says `unimplemented` without one.
 
@@ -59,9 +62,10 @@ class Route:
         """
         stream = unimplemented if handler is None else stream_of(method, handler)
         direct = None
-        if handler is not None and not interceptors and not method.streaming:
+        if handler is not None and not (mocked or interceptors or method.streaming):
             direct = direct_of(method, handler)
-        return cls(method, intercepted(stream, interceptors), bound_by, codecs, code, lasting, direct)
+        stream = intercepted(stream, interceptors)
+        return cls(method, stream, bound_by, codecs, code, lasting, direct, mocked)
 
 
 @dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
@@ -92,6 +96,11 @@ class Generation:
     def bound_by(self) -> Mapping[str, str]:
         """``path:line name`` of the handler of each RPC that has one, by the RPC's path."""
         return {path: route.bound_by for path, route in self.routes.items() if route.bound_by is not None}
+
+    @property
+    def mocked(self) -> frozenset[str]:
+        """The methods that are mocked, by path."""
+        return frozenset(path for path, route in self.routes.items() if route.mocked)
 
     async def aclose(self) -> None:
         """Tear down what the plugins have set up, and let go of them, once no call runs in here any more."""

@@ -132,6 +132,11 @@ class Bindings:
         marks = (found.mark for found in self._classes.values())
         return {mark.target: mark.json for mark in marks if mark.json is not None}
 
+    @property
+    def not_mocked(self) -> frozenset[str]:
+        """The services, by full name, whose class wants no mocks."""
+        return frozenset(found.mark.target for found in self._classes.values() if not found.mark.mock)
+
     def instances(self, provide: Provide) -> Instances:
         """An instance of each class, made with what *provide* has for it.
 

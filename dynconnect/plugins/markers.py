@@ -40,6 +40,7 @@ class Mark:
         file: the absolute path of the source that holds the marker.
         line: where in it.
         json: how the service is written and read as JSON; None is as the server does it.
+        mock: whether methods of the service without a handler may be mocked.
     """
 
     kind: Literal["service", "rpc", "interceptor", "resource"]
@@ -47,12 +48,14 @@ class Mark:
     file: str
     line: int
     json: JsonOptions | None = None
+    mock: bool = True
 
 
-def service(full_name: str, *, json: Iterable[str] | None = None) -> Callable[[C], C]:
+def service(full_name: str, *, json: Iterable[str] | None = None, mock: bool = True) -> Callable[[C], C]:
     """Mark a class whose methods are the RPCs of the service *full_name*, ``package.Service``.
 
-    *json* has the names of JSON options, as ``--json`` takes them, in place of the server's.
+    *json* has the names of JSON options, as ``--json`` takes them, in place of the server's. Without *mock*
+    the service's methods that have no handler are never mocked.
 
     Raises:
         TypeError: for anything but the name of a service, on anything but a class.
@@ -65,7 +68,7 @@ def service(full_name: str, *, json: Iterable[str] | None = None) -> Callable[[C
     def mark(cls: C) -> C:
         if not isinstance(cls, type):
             raise TypeError(f'@service("{target}") marks classes, and {cls!r} is none; a function takes @rpc')
-        return _marked(cls, Mark("service", target, file, line, options))
+        return _marked(cls, Mark("service", target, file, line, options, mock))
 
     return mark
 

@@ -25,6 +25,7 @@ class Service:
         reflect: which services reflection shows, as patterns; see `Server`.
         dev: see `Server`.
         json: how services are written and read as JSON that do not say it themselves.
+        mock: whether methods without a handler are mocked.
     """
 
     inputs: Inputs
@@ -34,6 +35,7 @@ class Service:
     reflect: tuple[str, ...] = ("*",)
     dev: bool = False
     json: JsonOptions = field(default_factory=JsonOptions)
+    mock: bool = False
 
     def prepare(self) -> Draft:
         """The draft of the first generation of the files as they are. It blocks.
@@ -42,7 +44,9 @@ class Service:
             FindingsError: with every finding.
         """
         of = self.inputs
-        return prepare(of.schema, of.plugins, config=of.config, protoc=of.protoc, json=self.json)
+        return prepare(
+            of.schema, of.plugins, config=of.config, protoc=of.protoc, json=self.json, mock=self.mock
+        )
 
     async def build(self, number: int, predecessor: Generation | None) -> Generation:
         """The generation *number* of the files as they are, which is to take over from *predecessor*.
@@ -52,7 +56,7 @@ class Service:
         """
         of = self.inputs
         return await build_in_thread(
-            of.schema, of.plugins, number, predecessor, of.config, of.protoc, self.json
+            of.schema, of.plugins, number, predecessor, of.config, of.protoc, self.json, mock=self.mock
         )
 
     def server(self, generation: Generation | Draft) -> Server:

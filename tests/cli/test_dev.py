@@ -31,6 +31,38 @@ def edit(project, old, new, file="plugins/notes.py"):
     path.write_text(text.replace(old, new))
 
 
+def test_what_has_no_handler_is_mocked_until_it_has_one(project):
+    def lost():
+        return httpx.post(f"{server.url}{NOTES}/Lost", json={"text": "mine"}, trust_env=False)
+
+    with program(*DEV, cwd=project) as server:
+        server.line(r"Lost   unary          mock")
+        answer = lost()
+        assert (answer.status_code, answer.json()["text"]) == (200, "mine")
+        assert answer.headers["dynconnect-source"] == "mock"
+        edit(
+            project,
+            "    async def sum",
+            '    async def lost(self, request, ctx):\n        return {"text": "found"}\n\n    async def sum',
+        )
+        server.line("gen 2")
+        answer = lost()
+        assert (answer.json(), "dynconnect-source" in answer.headers) == ({"text": "found"}, False)
+
+
+@pytest.mark.parametrize("arguments", [("serve",), ("dev", "--no-mock")])
+def test_nothing_is_mocked_where_that_is_not_wanted(project, arguments):
+    with program(*arguments, *DEV[1:], cwd=project) as server:
+        answer = httpx.post(f"{server.url}{NOTES}/Lost", json={}, trust_env=False)
+    assert (answer.status_code, answer.json()["code"]) == (501, "unimplemented")
+
+
+def test_a_server_may_be_told_to_mock(project):
+    with program("serve", "--mock", *DEV[1:], cwd=project) as server:
+        answer = httpx.post(f"{server.url}{NOTES}/Lost", json={}, trust_env=False)
+    assert (answer.status_code, answer.headers["dynconnect-source"]) == (200, "mock")
+
+
 def test_an_edit_is_told_in_a_line_and_answers_the_next_call(project):
     with program(*DEV, cwd=project) as server:
         answer = echo(server.url)

@@ -188,12 +188,12 @@ async def test_a_build_in_a_thread_raises_the_findings(project):
 async def test_a_cancelled_build_leaves_nothing_behind(project, left_behind, monkeypatch, fails):
     begun, go = threading.Event(), threading.Event()
 
-    def slow(*args):
+    def slow(*args, **options):
         begun.set()
         assert go.wait(10)
         if fails:
             raise FindingsError([])
-        return prepare(*args)
+        return prepare(*args, **options)
 
     monkeypatch.setattr(build_module, "prepare", slow)
     building = asyncio.ensure_future(build_in_thread(["shop.binpb"], ["plugins"]))
