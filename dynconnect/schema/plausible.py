@@ -12,6 +12,7 @@ from google.protobuf.message import Message
 
 from dynconnect.schema.json.fields import descriptor_of, is_map, key_and_value, message_of
 from dynconnect.schema.json.scalars import is_null_value
+from dynconnect.schema.json.wellknown import ANY
 from dynconnect.schema.pool import flat_class
 
 Make: TypeAlias = Callable[[random.Random, str], object]
@@ -246,6 +247,15 @@ class _Maker:
             else:
                 entries[key] = self._value(value_field, field.name)
 
+    def _fill_any(self, made: Any, field: FieldDescriptor) -> None:
+        """Let *made* hold a message of the same file, whose type whoever reads *field* knows too."""
+        types = cast("Descriptor", field.containing_type).file.message_types_by_name.values()
+        fitting = [each for each in types if each.full_name not in self._inside]
+        if fitting and self._left > 0 and len(self._inside) < DEPTH_MAX:
+            held = self.message(self._chance.choice(fitting))
+            made.type_url = f"type.googleapis.com/{descriptor_of(held).full_name}"
+            made.value = held.SerializePartialToString(deterministic=True)
+
     def _fits(self, field: FieldDescriptor) -> bool:
         """Whether there is room for what *field* holds."""
         holder = field
@@ -259,7 +269,10 @@ class _Maker:
     def _value(self, field: FieldDescriptor, name: str = "") -> Any:
         name = _singular(name or field.name, many=field.is_repeated)
         if field.message_type is not None:
-            return self.message(message_of(field))
+            made = self.message(message_of(field))
+            if field.message_type.full_name == ANY:
+                self._fill_any(made, field)
+            return made
         if field.enum_type is not None:
             values = field.enum_type.values
             said = [value for value in values if value.number] or values
@@ -280,15 +293,14 @@ def _scalar(field: FieldDescriptor, name: str, chance: random.Random) -> object:
                 chance, name
             )
         case _:
-            if name.endswith(("_ms", "_millis", "timestamp")):
-                return (
-                    int(_moment(chance).timestamp())
-                    if field.cpp_type in _NARROW
-                    else int(_moment(chance).timestamp() * 1000)
-                )
+            if name.endswith(_MOMENTS):
+                seconds = int(_moment(chance).timestamp())
+                return seconds if field.cpp_type in _NARROW else seconds * 1000
             return _by_name(_NUMBERS, name, _between(1, 100))(chance, name)
 
 
+_MOMENTS = ("timestamp", "_at", "_time", "timestamp_ms", "_at_ms", "_time_ms", "_time_millis")
+"""How the names of numbers end that stand for a moment."""
 _NARROW = (FieldDescriptor.CPPTYPE_INT32, FieldDescriptor.CPPTYPE_UINT32)
 
 
@@ -311,8 +323,8 @@ def _singular(name: str, *, many: bool) -> str:
     return name.removesuffix("s") if many else name
 
 
-def _any(made: Any, _chance: random.Random) -> None:
-    made.type_url = "type.googleapis.com/google.protobuf.Empty"
+def _nothing(_made: Any, _chance: random.Random) -> None:
+    """Leave it as it is."""
 
 
 def _struct(made: Any, chance: random.Random) -> None:
@@ -341,7 +353,7 @@ def _mask(made: Any, _chance: random.Random) -> None:
 
 _PACKAGE = "google.protobuf."
 _SPECIAL: Mapping[str, Callable[[Any, random.Random], None]] = {
-    f"{_PACKAGE}Any": _any,
+    ANY: _nothing,
     f"{_PACKAGE}Struct": _struct,
     f"{_PACKAGE}Value": _value_of,
     f"{_PACKAGE}ListValue": _list,

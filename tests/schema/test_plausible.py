@@ -83,6 +83,18 @@ def test_a_type_inside_itself_ends(schema):
     assert order.ByteSize() < 10_000
 
 
+def test_an_any_holds_what_its_reader_knows(tmp_path):
+    text = PROTO.replace(
+        "enum State",
+        'import "google/protobuf/any.proto";\nmessage Box { google.protobuf.Any held = 1; }\nenum State',
+    )
+    (tmp_path / "box.binpb").write_bytes(compile_set({"shop.proto": text}))
+    schema = Schema(load([str(tmp_path / "box.binpb")]))
+    kinds = {made(schema, "shop.v1.Box", seed).held.type_url for seed in range(20)}
+    assert kinds == {f"type.googleapis.com/shop.v1.{name}" for name in ("Money", "Order", "Asked")}
+    check(schema, "shop.v1.Box")
+
+
 def test_the_same_seed_makes_the_same(schema):
     first, again, other = (made(schema, "shop.v1.Order", seed) for seed in (1, 1, 2))
     assert first == again
