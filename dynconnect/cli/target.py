@@ -77,11 +77,13 @@ def client(
     if not is_url(url):
         raise FindingsError([Finding(url, "this is no URL", "write http://host:port or https://host:port")])
     metadata = [_pair(header) for header in headers]
+    from dynconnect.client.client import Client
+
     try:
-        from dynconnect.client.client import Client
+        return Client(url, schema=schema or None, metadata=metadata, **more)
     except ImportError as exc:
-        raise _missing(exc) from None
-    return Client(url, schema=schema or None, metadata=metadata, **more)
+        hint = "pip install 'dynconnect[client]'"
+        raise FindingsError([Finding("dynconnect", f"{exc.name} is not installed", hint)]) from None
 
 
 def run(work: Awaitable[T]) -> T:
@@ -126,8 +128,3 @@ def _pair(header: str) -> tuple[str, str]:
     if not (colon and name.strip()):
         raise FindingsError([Finding(f"-H {header}", "this is no header", "write NAME:VALUE")])
     return name.strip(), value.strip()
-
-
-def _missing(exc: ImportError) -> FindingsError:
-    hint = "pip install 'dynconnect[client]'"
-    return FindingsError([Finding("dynconnect", f"{exc.name} is not installed", hint)])

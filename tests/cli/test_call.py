@@ -97,6 +97,14 @@ def test_what_is_wrong_with_the_command_is_said(url, arguments, expected):
     assert "Traceback" not in done.stderr
 
 
+def test_without_the_extra_it_says_which():
+    prelude = "import sys; sys.modules['pyqwest'] = None"
+    with program("list", "http://127.0.0.1:1", prelude=prelude) as asked:
+        assert asked.finished() == 2
+    assert "pyqwest is not installed" in asked.text
+    assert "pip install 'dynconnect[client]'" in asked.text
+
+
 def test_what_is_no_url_is_refused():
     done = finish("call", "localhost:8080", f"{NOTES}/Echo")
     assert done.returncode == 2

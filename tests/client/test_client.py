@@ -11,7 +11,7 @@ from support import schema
 from support.schema import note
 from support.serving import serving
 
-from dynconnect.client.client import Client
+from dynconnect.client import Client
 from dynconnect.client.memory import MemoryTransport
 from dynconnect.rpc.code import Code
 from dynconnect.rpc.errors import ConnectError

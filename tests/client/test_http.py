@@ -9,7 +9,7 @@ import pytest
 from support import schema
 from support.serving import Certificates, serving
 
-from dynconnect.client.client import Client
+from dynconnect.client import Client
 from dynconnect.rpc.code import Code
 from dynconnect.rpc.errors import ConnectError
 from dynconnect.server.asgi import Server

@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 from dynconnect.client.call import Call
-from dynconnect.client.client import Client
+from dynconnect.client.client import Client, find_method
 from dynconnect.rpc.code import Code
 from dynconnect.rpc.errors import ConnectError
 from dynconnect.rpc.limits import Limits
@@ -76,7 +76,7 @@ class Asked:
         async with self.client() as client:
             method = f"{test.service}/{test.method}"
             messages = [self._unpacked(each) for each in test.request_messages]
-            shape = client_method(self.schema, method)
+            shape = find_method(self.schema, method)
             sent = self._requests(messages) if shape.client_streaming else messages[0]
             call = await client.stream(method, sent, metadata=headers)
             working = asyncio.ensure_future(self._converse(call))
@@ -148,12 +148,6 @@ class Asked:
     def _told(self, headers: Any, metadata: Any) -> None:
         for name in metadata:
             headers.add(name=name, value=metadata.getall(name))
-
-
-def client_method(schema: Schema, name: str) -> Any:
-    from dynconnect.client.client import find_method
-
-    return find_method(schema, name)
 
 
 async def main(path: str) -> None:

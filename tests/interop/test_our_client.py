@@ -24,7 +24,7 @@ from google.protobuf.message_factory import GetMessageClass
 from grpc_reflection.v1alpha import reflection
 from support.protoc import compile_set
 
-from dynconnect.client.client import Client
+from dynconnect.client import Client
 from dynconnect.rpc.code import Code
 from dynconnect.rpc.errors import ConnectError
 

@@ -7,7 +7,7 @@ from support.clock import virtual_time
 from support.project import PROTO
 from support.protoc import compile_set
 
-from dynconnect.client.client import Client
+from dynconnect.client import Client
 from dynconnect.client.memory import MemoryTransport
 from dynconnect.live.build import prepare
 from dynconnect.live.mocks import SOURCE, STREAMED
