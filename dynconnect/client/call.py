@@ -117,8 +117,10 @@ class Call:
                     yield self._codec.decode(data, output)
                 if wire.error is not None or isinstance(event, End):
                     break
-        except ConnectError as exc:
-            raise (self._fault or exc) from None
+        except ConnectError:
+            if self._fault is not None:
+                raise self._fault from None
+            raise
         finally:
             await events.aclose()
         if wire.error is not None:
