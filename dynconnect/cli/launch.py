@@ -288,6 +288,7 @@ async def _program(
 
 def _tell(server: Server, stubs: Path | None, told: News) -> None:
     """Show what is *told*, and keep *stubs* at what is served."""
+    server.news = told
     news.show(told)
     if isinstance(told, Swapped) and stubs is not None:
         schema = server.generations.current.schema

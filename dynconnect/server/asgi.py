@@ -12,6 +12,7 @@ from collections.abc import Coroutine, Iterable, Mapping, Sequence
 from dynconnect.live.build import Draft, prepare
 from dynconnect.live.generation import Generation, Route
 from dynconnect.live.generations import Generations
+from dynconnect.live.news import News
 from dynconnect.rpc.code import Code
 from dynconnect.rpc.context import Context
 from dynconnect.rpc.errors import ConnectError
@@ -64,6 +65,9 @@ class Server:
 
     generations: Generations
     """What is served, to be swapped; calls that have begun keep theirs. A draft has to be opened first."""
+
+    news: News | None = None
+    """What there was to say of the last reload."""
 
     def __init__(
         self,

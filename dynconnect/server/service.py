@@ -62,7 +62,7 @@ class Service:
     def server(self, generation: Generation | Draft) -> Server:
         """A server that begins with *generation*; see there what becomes of a draft."""
         server = Server(generation, limits=self.limits, drain=self.drain, reflect=self.reflect, dev=self.dev)
-        return server.wrap(Console(server.statuses, server.not_found))
+        return server.wrap(Console(server.statuses, server.not_found, server if self.dev else None))
 
     def app(self, server: Server) -> App:
         """*server* with all that stands in front of it."""

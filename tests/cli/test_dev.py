@@ -50,6 +50,24 @@ def test_what_has_no_handler_is_mocked_until_it_has_one(project):
         assert (answer.json(), "dynconnect-source" in answer.headers) == ({"text": "found"}, False)
 
 
+def test_its_state_tells_of_a_refused_edit_until_it_is_mended(project):
+    def state():
+        return httpx.get(f"{server.url}/-/state", trust_env=False).json()
+
+    with program(*DEV, cwd=project) as server:
+        assert (state()["generation"], state()["reload"]) == (1, None)
+        assert state()["services"]["notes.v1.Notes"]["Lost"]["mock"] is True
+        edit(project, "async def echo", "async def ecko")
+        server.line("still serving gen 1")
+        refused = state()["reload"]
+        assert refused["kind"] == "refused"
+        assert refused["findings"][0]["hint"].startswith("did you mean Echo?")
+        edit(project, "async def ecko", "async def echo")
+        edit(project, '"!"', '"?"')
+        server.line("gen 2")
+        assert (state()["generation"], state()["reload"]["kind"]) == (2, "swapped")
+
+
 @pytest.mark.parametrize("arguments", [("serve",), ("dev", "--no-mock")])
 def test_nothing_is_mocked_where_that_is_not_wanted(project, arguments):
     with program(*arguments, *DEV[1:], cwd=project) as server:

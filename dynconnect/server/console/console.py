@@ -6,30 +6,35 @@ import asyncio
 
 from dynconnect.server.asgi_call import App, Receive, Scope, Send
 from dynconnect.server.asgi_lifespan import alone
+from dynconnect.server.console.state import Shown, is_near
 from dynconnect.server.services.statuses import Statuses
 
 PATHS = frozenset({"/healthz", "/readyz"})
-"""All that it has."""
+"""What everybody may ask for,"""
+NEAR = frozenset({"/-/schema.binpb", "/-/state"})
+"""and what only this machine may, while those who write what is served look at it."""
 
 
 class Console:
-    """Answers at `PATHS`.
+    """Answers at `PATHS`, and at `NEAR`.
 
     Args:
         statuses: what its probes tell.
         otherwise: answers everything else.
+        shown: the server whose state may be seen; None if none may.
     """
 
-    def __init__(self, statuses: Statuses, otherwise: App) -> None:
+    def __init__(self, statuses: Statuses, otherwise: App, shown: Shown | None = None) -> None:
         self._statuses = statuses
         self._otherwise = otherwise
+        self._shown = shown
         self._pages: App | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         if scope["type"] == "lifespan":
             await alone(scope, receive, send)
-        elif scope["type"] == "http" and scope["path"] in PATHS:
+        elif scope["type"] == "http" and self._has(scope):
             if self._pages is None:
                 # In a thread: it takes a sixth of a second, and calls go on.
                 self._pages = await asyncio.to_thread(self._make)
@@ -42,4 +47,8 @@ class Console:
     def _make(self) -> App:
         from dynconnect.server.console.pages import pages
 
-        return pages(self._statuses)
+        return pages(self._statuses, self._shown)
+
+    def _has(self, scope: Scope) -> bool:
+        path = scope["path"]
+        return path in PATHS or (path in NEAR and self._shown is not None and is_near(scope))

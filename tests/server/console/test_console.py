@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
+from google.protobuf.descriptor_pb2 import FileDescriptorSet
 from support import schema
 from support.asgi import Request, http_scope
 from support.handlers import HANDLERS
 from support.programs import modules_after
 
+from dynconnect.live.news import Refused
+from dynconnect.schema.finding import Finding
+from dynconnect.schema.schema import Schema
+from dynconnect.schema.sources import Source
 from dynconnect.server.asgi import Server
-from dynconnect.server.console.console import PATHS, Console
+from dynconnect.server.console.console import NEAR, PATHS, Console
 
 
 @pytest.fixture
@@ -68,6 +75,66 @@ async def test_its_lifespan_is_that_of_the_server(app):
 
     await app({"type": "lifespan"}, receive, send)
     assert sent == ["lifespan.startup.complete", "lifespan.shutdown.complete"]
+
+
+@pytest.fixture
+def shown():
+    server = Server(schema.generation({"Echo": HANDLERS["Echo"]}, number=3))
+    return server.wrap(Console(server.statuses, server.not_found, server))
+
+
+LOCAL = {"client": ("127.0.0.1", 50123), "headers": {"host": "localhost:8080"}}
+
+
+async def test_its_state_is_shown_to_this_machine(shown):
+    shown.news = Refused(3, (Finding("plugins/a.py:3", "no RPC", "did you mean Echo?"),))
+    status, body = await get(shown, "/-/state", **LOCAL)
+    found = json.loads(body)
+    assert (status, found["generation"], found["hash"]) == (200, 3, "hash 3")
+    assert found["services"]["test.v1.Notes"]["Echo"] == {
+        "path": "/test.v1.Notes/Echo",
+        "clientStreaming": False,
+        "serverStreaming": False,
+        "boundBy": "test.py:1 Echo",
+        "mock": False,
+    }
+    assert found["services"]["test.v1.Notes"]["Chat"]["boundBy"] is None
+    finding = {"where": "plugins/a.py:3", "what": "no RPC", "hint": "did you mean Echo?"}
+    assert found["reload"] == {"kind": "refused", "serving": 3, "findings": [finding]}
+
+
+async def test_it_follows_a_swap(shown):
+    shown.generations.swap(schema.generation({}, number=4))
+    assert json.loads((await get(shown, "/-/state", **LOCAL))[1])["generation"] == 4
+
+
+async def test_its_schema_is_the_set_that_is_live(shown):
+    status, body = await get(shown, "/-/schema.binpb", **LOCAL)
+    assert status == 200
+    assert Schema(
+        [Source("live", tuple(file.SerializeToString() for file in FileDescriptorSet.FromString(body).file))]
+    )
+
+
+NEAR_HOSTS = ["localhost", "localhost:8080", "127.0.0.1:8080", "[::1]:8080", "127.8.9.1"]
+FAR = [
+    pytest.param("192.0.2.7", "localhost:8080", id="another machine"),
+    pytest.param("127.0.0.1", "evil.example:8080", id="a name that leads here"),
+    pytest.param("127.0.0.1", "", id="no host"),
+]
+
+
+@pytest.mark.parametrize("host", NEAR_HOSTS)
+async def test_every_name_of_this_machine_will_do(shown, host):
+    assert (await get(shown, "/-/state", client=("::1", 1), headers={"host": host}))[0] == 200
+
+
+@pytest.mark.parametrize("path", sorted(NEAR))
+@pytest.mark.parametrize(("client", "host"), FAR)
+async def test_nobody_else_sees_it(shown, app, path, client, host):
+    scope = {"client": (client, 50123), "headers": {"host": host}}
+    assert (await get(shown, path, **scope))[0] == 404
+    assert (await get(app, path, **LOCAL))[0] == 404, "and without being asked for nobody does"
 
 
 def test_nothing_of_quart_is_imported_before_someone_asks():
