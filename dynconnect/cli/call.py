@@ -126,7 +126,8 @@ def _pretty(value: Any) -> str:  # Any: a value of JSON
 
 
 def _show(call: Call, seconds: float) -> None:
-    for mark, metadata in (("<", call.response_headers), ("<<", call.response_trailers)):
+    parts = ((">", call.request_headers), ("<", call.response_headers), ("<<", call.response_trailers))
+    for mark, metadata in parts:
         for name, value in metadata.allitems():
             click.echo(f"{mark} {name}: {value}", err=True)
     click.echo(f"{seconds * 1000:.1f} ms", err=True)

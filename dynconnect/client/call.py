@@ -28,9 +28,6 @@ class Call:
 
     Iterate over it to the end, or leave its ``async with``: that gives up what is left of the call.
 
-    Attributes:
-        response_headers: what came before the first response; complete once that is there.
-        response_trailers: what came with the outcome.
     """
 
     def __init__(
@@ -59,13 +56,18 @@ class Call:
         return self._method
 
     @property
+    def request_headers(self) -> Metadata:
+        """All that is sent before the first request."""
+        return self._wire.request.headers
+
+    @property
     def response_headers(self) -> Metadata:
-        """Leading metadata."""
+        """What came before the first response; complete once that is there."""
         return self._wire.response_headers
 
     @property
     def response_trailers(self) -> Metadata:
-        """Trailing metadata."""
+        """What came with the outcome."""
         return self._wire.response_trailers
 
     def __aiter__(self) -> Call:

@@ -67,6 +67,8 @@ def test_the_schema_may_be_a_file(served):
 def test_verbose_shows_headers_and_time(url):
     done = called(url, "Echo", "-d", '{"text": "hi"}', "-v")
     assert answers(done) == [{"text": "hi!"}]
+    assert "> content-type: application/proto" in done.stderr
+    assert "> connect-protocol-version: 1" in done.stderr
     assert "< content-type: application/proto" in done.stderr
     assert done.stderr.splitlines()[-1].endswith(" ms")
 
