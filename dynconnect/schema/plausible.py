@@ -206,6 +206,7 @@ class _Maker:
         self._inside: list[str] = []
 
     def message(self, descriptor: Descriptor, cls: type[Message] | None = None) -> Message:
+        """A message of *descriptor*, of its class *cls* if that is at hand."""
         made: Any = (cls or flat_class(descriptor))()  # Any: its fields are known at run time alone
         special = _SPECIAL.get(descriptor.full_name)
         if special is not None:

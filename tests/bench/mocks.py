@@ -10,15 +10,13 @@ from __future__ import annotations
 import random
 import sys
 import time
-from importlib import import_module
 from pathlib import Path
 
-import google.rpc
-from google.protobuf.descriptor_pb2 import FileDescriptorProto
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from support.google_types import common
 
 from dynconnect.schema.plausible import plausible
-from dynconnect.schema.schema import Schema
-from dynconnect.schema.sources import Source
 
 WANTED = 50.0
 """Milliseconds that an answer may take."""
@@ -26,22 +24,15 @@ WANTED = 50.0
 
 def main() -> None:
     rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 20
-    file = FileDescriptorProto(name="all.proto", syntax="proto3")
-    for path in google.rpc.__path__:
-        for module in sorted(Path(path).parent.glob("*/*_pb2.py")):
-            file.dependency.append(
-                import_module(f"google.{module.parent.name}.{module.stem}").DESCRIPTOR.name
-            )
-    schema = Schema([Source("all", (file.SerializeToString(),))])
+    schema, names = common()
     took = {}
-    for path in schema.files:
-        for message in schema.pool.FindFileByName(path).message_types_by_name.values():
-            cls = schema.message_class(message.full_name)
-            for seed in range(rounds):
-                began = time.perf_counter()
-                data = plausible(cls, random.Random(seed)).SerializeToString()  # noqa: S311  no secret
-                spent = (time.perf_counter() - began) * 1000
-                took[message.full_name] = max(took.get(message.full_name, (0, 0)), (spent, len(data)))
+    for name in names:
+        cls = schema.message_class(name)
+        for seed in range(rounds):
+            began = time.perf_counter()
+            data = plausible(cls, random.Random(seed)).SerializeToString()  # noqa: S311  no secret
+            spent = (time.perf_counter() - began) * 1000
+            took[name] = max(took.get(name, (0, 0)), (spent, len(data)))
     for name, (spent, size) in sorted(took.items(), key=lambda item: item[1], reverse=True)[:5]:
         print(f"{spent:6.2f} ms {size:7} bytes  {name}")
     slow = [name for name, (spent, _) in took.items() if spent > WANTED]

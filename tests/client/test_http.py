@@ -76,11 +76,15 @@ async def test_an_authority_that_is_not_trusted_is_unavailable(app, certificates
     assert "certificate" in error.message.lower()
 
 
-@every_protocol
-@pytest.mark.parametrize("http", ["1.1", "2", None])
+VERSIONS = [
+    *(("connect", http) for http in ("1.1", "2", None)),
+    *(("grpc", http) for http in ("2", None)),  # it needs HTTP/2
+    *(("grpcweb", http) for http in ("1.1", "2", None)),
+]
+
+
+@pytest.mark.parametrize(("protocol", "http"), VERSIONS)
 async def test_tls_and_each_version(app, certificates, protocol, http):
-    if (protocol, http) == ("grpc", "1.1"):
-        pytest.skip("gRPC needs HTTP/2")
     options = {"protocol": protocol, "http": http, "ca": certificates.authority}
     async with (
         serving(app, **certificates.server) as url,

@@ -22,6 +22,7 @@ from google.protobuf.descriptor_pb2 import FileDescriptorSet
 from google.protobuf.descriptor_pool import DescriptorPool
 from google.protobuf.message_factory import GetMessageClass
 from grpc_reflection.v1alpha import reflection
+from support.json_text import values
 from support.protoc import compile_set
 
 from dynconnect.client import Client
@@ -268,14 +269,4 @@ def test_buf_curl_says_the_same(servers, descriptor_set, protocol, method, reque
         error = json.loads(theirs.stderr)
         assert ours.stderr.startswith(f"{error['code']}: {error['message']}")
     else:
-        assert documents(ours.stdout) == documents(theirs.stdout)
-
-
-def documents(text):
-    """The JSON documents in *text*, one after the other."""
-    decoder, found = json.JSONDecoder(), []
-    while text := text.lstrip():
-        value, end = decoder.raw_decode(text)
-        found.append(value)
-        text = text[end:]
-    return found
+        assert values(ours.stdout) == values(theirs.stdout)

@@ -16,6 +16,7 @@ from google.protobuf.descriptor_pool import DescriptorPool
 from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoReflectionDescriptorDatabase
 from grpc_reflection.v1alpha.reflection_pb2 import ServerReflectionRequest
 from grpc_reflection.v1alpha.reflection_pb2_grpc import ServerReflectionStub
+from support.json_text import values
 from support.serving import GUARD, program
 
 OWN = {
@@ -70,16 +71,6 @@ def run(*command, data=None):
     )
     assert done.returncode == 0, done.stderr
     return done.stdout
-
-
-def values(text):
-    """The JSON values in *text*."""
-    decoder, at, found = json.JSONDecoder(), 0, []
-    while at < len(text.rstrip()):
-        value, at = decoder.raw_decode(text, at)
-        at += len(text[at:]) - len(text[at:].lstrip())
-        found.append(value)
-    return found
 
 
 def assert_answered(method, found):

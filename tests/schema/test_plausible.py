@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import random
 import re
-from importlib import import_module
-from pathlib import Path
 
-import google.rpc
 import pytest
 from google.protobuf.descriptor_pb2 import FieldDescriptorProto, FileDescriptorProto
+from support.google_types import common
 from support.protoc import compile_set
 
 from dynconnect.schema.load import load
@@ -125,21 +123,11 @@ def check(schema, name):
 
 
 def test_all_that_is_common_can_be_made_up():
-    file = FileDescriptorProto(name="all.proto", package="all", syntax="proto3")
-    for path in google.rpc.__path__:
-        for module in sorted(Path(path).parent.glob("*/*_pb2.py")):
-            found = import_module(f"google.{module.parent.name}.{module.stem}")
-            file.dependency.append(found.DESCRIPTOR.name)
-    common = Schema([Source("common.binpb", (file.SerializeToString(),))])
-    names = {
-        message.full_name
-        for path in common.files
-        for message in common.pool.FindFileByName(path).message_types_by_name.values()
-    }
-    assert names > COMMON
+    schema, names = common()
+    assert {*names} > COMMON
     assert len(names) > 100
     for name in names:
-        check(common, name)
+        check(schema, name)
 
 
 def generated(seed):
