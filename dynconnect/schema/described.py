@@ -23,26 +23,31 @@ _INDENT = "  "
 
 
 def describe(schema: Schema, symbol: str) -> str:
-    """The service, method, message or enum *symbol*; ``package.Service/Method`` is a method too.
+    """The service, method, message or enum *symbol* in .proto source.
 
     Raises:
-        LookupError: there is none; the text has the nearest name.
+        LookupError: as for `find`.
     """
-    name = symbol.strip(".").replace("/", ".")
-    found = _find(schema, name)
+    found = find(schema, symbol)
     file = (found.containing_service if isinstance(found, MethodDescriptor) else found).file
     comments = comments_of(file, schema.files[file.name])
     lines = [f"// {file.name}", *_comment(comments, found.full_name), *_declared(found, comments)]
     return "\n".join(lines)
 
 
-def _find(schema: Schema, name: str) -> Described:
+def find(schema: Schema, symbol: str) -> Described:
+    """The service, method, message or enum *symbol*; ``package.Service/Method`` is a method too.
+
+    Raises:
+        LookupError: there is none; the text has the nearest name.
+    """
     pool = schema.pool
+    name = symbol.strip(".").replace("/", ".")
     service, _, method = name.rpartition(".")
     finders = (pool.FindServiceByName, pool.FindMessageTypeByName, pool.FindEnumTypeByName)
-    for find in finders:
+    for finder in finders:
         try:
-            return find(name)
+            return finder(name)
         except KeyError:
             continue
     try:
@@ -75,7 +80,7 @@ def _declared(found: Described, comments: Comments) -> Iterator[str]:
         case MethodDescriptor():
             yield _rpc(found)
         case EnumDescriptor():
-            yield from _enum(found)
+            yield from _enum(found, comments)
         case _:
             yield from _message(found, comments)
 
@@ -109,7 +114,7 @@ def _message(message: Descriptor, comments: Comments) -> Iterator[str]:
         if not nested.GetOptions().map_entry:
             yield from _inside([*_comment(comments, nested.full_name), *_message(nested, comments)])
     for enum in message.enum_types:
-        yield from _inside([*_comment(comments, enum.full_name), *_enum(enum)])
+        yield from _inside([*_comment(comments, enum.full_name), *_enum(enum, comments)])
     yield "}"
 
 
@@ -129,9 +134,10 @@ def _type(field: FieldDescriptor) -> str:
     return text if named is None else text.replace(named.name, named.full_name)
 
 
-def _enum(enum: EnumDescriptor) -> Iterator[str]:
+def _enum(enum: EnumDescriptor, comments: Comments) -> Iterator[str]:
     yield f"enum {enum.name} {{"
     for value in enum.values:
+        yield from _inside(_comment(comments, f"{enum.full_name}.{value.name}"))
         yield f"{_INDENT}{value.name} = {value.number};"
     yield "}"
 

@@ -34,6 +34,7 @@ class Method:
         self.streaming = self.client_streaming or self.server_streaming
         self.no_side_effects = descriptor.GetOptions().idempotency_level == MethodOptions.NO_SIDE_EFFECTS
         """Whether Connect may call it by GET."""
+        self.deprecated: bool = descriptor.GetOptions().deprecated
         self.options = options
         self._descriptor = descriptor
         self._find_class = find_class

@@ -157,9 +157,12 @@ _FRACTIONS: Mapping[str, Make] = {
 }
 
 
-def plausible(cls: type[Message], chance: random.Random) -> Message:
-    """A message of *cls*, made up by *chance*: the same for the same seed."""
-    return _Maker(chance).message(descriptor_of(cls), cls)
+def plausible(cls: type[Message], chance: random.Random, *, brief: bool = False) -> Message:
+    """A message of *cls*, made up by *chance*: the same for the same seed.
+
+    One that is *brief* has one of each list and map, and no type inside itself.
+    """
+    return _Maker(chance, brief=brief).message(descriptor_of(cls), cls)
 
 
 def copy_alike(source: Message, target: Message) -> None:
@@ -200,8 +203,10 @@ def _kind(field: FieldDescriptor) -> tuple[object, ...]:
 class _Maker:
     """Makes one message."""
 
-    def __init__(self, chance: random.Random) -> None:
+    def __init__(self, chance: random.Random, *, brief: bool) -> None:
         self._chance = chance
+        self._counts = (1, 1) if brief else (2, 3)
+        self._same = 0 if brief else SAME_MAX
         self._left = MESSAGES_MAX
         self._inside: list[str] = []
 
@@ -228,7 +233,7 @@ class _Maker:
         if is_map(field):
             self._fill_map(made, field)
         elif field.is_repeated:
-            count = self._chance.randint(2, 3)
+            count = self._chance.randint(*self._counts)
             getattr(made, field.name).extend([self._value(field) for _ in range(count)])
         elif field.message_type is not None:
             getattr(made, field.name).CopyFrom(self._value(field))
@@ -239,7 +244,7 @@ class _Maker:
     def _fill_map(self, made: Any, field: FieldDescriptor) -> None:
         key_field, value_field = key_and_value(field)
         entries = getattr(made, field.name)
-        for number in range(self._chance.randint(2, 3)):
+        for number in range(self._chance.randint(*self._counts)):
             key = _WORDS[number] if key_field.cpp_type == FieldDescriptor.CPPTYPE_STRING else number
             if key_field.cpp_type == FieldDescriptor.CPPTYPE_BOOL:
                 key = number % 2 == 0
@@ -265,7 +270,7 @@ class _Maker:
         if holder.message_type is None:
             return True
         nested = self._inside.count(message_of(holder).full_name)
-        return self._left > 0 and len(self._inside) < DEPTH_MAX and nested <= SAME_MAX
+        return self._left > 0 and len(self._inside) < DEPTH_MAX and nested <= self._same
 
     def _value(self, field: FieldDescriptor, name: str = "") -> Any:
         name = _singular(name or field.name, many=field.is_repeated)

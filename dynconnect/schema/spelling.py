@@ -57,32 +57,38 @@ def oneof_of(field: FieldDescriptor) -> str | None:
 
 
 def comments_of(file: FileDescriptor, data: bytes) -> Mapping[str, str]:
-    """The comment before each element of *file*, by full name; *data* is its FileDescriptorProto."""
+    """The comment at each element of *file*, by full name; *data* is its FileDescriptorProto.
+
+    It is the one before it, or else the one behind it. Enum values go by their enum: ``package.Enum.VALUE``.
+    """
     proto = FileDescriptorProto.FromString(data)
     texts = {
-        tuple(location.path): location.leading_comments
+        tuple(location.path): location.leading_comments or location.trailing_comments
         for location in proto.source_code_info.location
-        if location.leading_comments
+        if location.leading_comments or location.trailing_comments
     }
     if not texts:
         return {}
-    found = ((element.full_name, texts.get(tuple(_path(element)))) for element in _elements(file))
+    found = ((name, texts.get(tuple(_path(element)))) for name, element in _elements(file))
     return {name: text for name, text in found if text}
 
 
-def _elements(file: FileDescriptor) -> Iterator[Named]:
-    """Messages, fields, enums, services and methods of *file*."""
+def _elements(file: FileDescriptor) -> Iterator[tuple[str, Element]]:
+    """Messages, fields, enums, their values, services and methods of *file*, by the names above."""
+    enums = list(file.enum_types_by_name.values())
     waiting: list[Descriptor] = list(file.message_types_by_name.values())
-    yield from file.enum_types_by_name.values()
     for service in file.services_by_name.values():
-        yield service
-        yield from service.methods
+        yield service.full_name, service
+        yield from ((method.full_name, method) for method in service.methods)
     while waiting:
         message = waiting.pop()
-        yield message
-        yield from message.fields
-        yield from message.enum_types
+        yield message.full_name, message
+        yield from ((field.full_name, field) for field in message.fields)
+        enums += message.enum_types
         waiting += message.nested_types
+    for enum in enums:
+        yield enum.full_name, enum
+        yield from ((f"{enum.full_name}.{value.name}", value) for value in enum.values)
 
 
 def place_of(element: Element, file: bytes) -> str:

@@ -35,7 +35,7 @@ message Order {
   }
   enum State {
     STATE_UNKNOWN = 0;
-    STATE_SENT = 1;
+    STATE_SENT = 1; // It is away.
   }
 }
 message Empty {}
@@ -69,6 +69,7 @@ message Order {
   }
   enum State {
     STATE_UNKNOWN = 0;
+    // It is away.
     STATE_SENT = 1;
   }
 }"""
@@ -88,6 +89,7 @@ STATE = """\
 // shop.proto
 enum State {
   STATE_UNKNOWN = 0;
+  // It is away.
   STATE_SENT = 1;
 }"""
 

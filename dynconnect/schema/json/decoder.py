@@ -14,7 +14,7 @@ from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.message import Message
 
 from dynconnect.schema.finding import nearest
-from dynconnect.schema.json.errors import JsonError, expected
+from dynconnect.schema.json.errors import JsonError, expected, quoted
 from dynconnect.schema.json.fields import (
     FindClass,
     any_type,
@@ -161,7 +161,7 @@ class Decoder:
                             raise JsonError("null can't be in an array")
                         value[index] = read(inner, depth)
             except JsonError as error:
-                raise error.within(f"[{index}]") from None
+                raise error.within(index) from None
             return [one for one in value if one is not SKIP] if skips else value
 
         return read_list
@@ -185,7 +185,7 @@ class Decoder:
                             raise JsonError("null can't be in a map")
                         inner = read(inner, depth)
                 except JsonError as error:
-                    raise error.within(f"[{_quoted(key)}]") from None
+                    raise error.within(key, of_map=True) from None
                 found[name] = inner
             if len(found) != len(value):
                 raise JsonError("a map has the same key twice")
@@ -233,7 +233,7 @@ class Decoder:
             try:
                 read = inner if type(inner) is entry.fits else entry.read(inner, depth + 1)
             except JsonError as error:
-                raise error.within(f".{key}") from None
+                raise error.within(key) from None
             if read is not SKIP:
                 _set_extension(message, extension, read)
         return message
@@ -262,7 +262,7 @@ def _object_reader(table: Mapping[str, _Entry], groups: _Groups) -> Read:
                 try:
                     inner = SKIP if inner is None and not takes_null else read(inner, depth + 1)
                 except JsonError as error:
-                    raise error.within(f".{key}") from None
+                    raise error.within(key) from None
             if name == key and inner is not SKIP:
                 value[key] = inner
             else:
@@ -368,10 +368,6 @@ def _read_bool_key(value: Any, _depth: int) -> bool:
 
 
 def _unknown(descriptor: Descriptor, key: str, known: Mapping[str, object]) -> JsonError:
-    text = f"{descriptor.full_name} has no field {_quoted(key)}"
+    text = f"{descriptor.full_name} has no field {quoted(key)}"
     close = nearest(key, known) if len(known) <= _NEAREST_MAX else None
-    return JsonError(f"{text}; did you mean {close}?" if close else text)
-
-
-def _quoted(key: str) -> str:
-    return repr(key if len(key) <= 60 else f"{key[:60]}…")
+    return JsonError(f"{text}; did you mean {close}?" if close else text, key)
