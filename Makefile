@@ -1,5 +1,5 @@
 # Each target works as the first command on a machine with Python 3.11 and make; conformance also
-# wants Go, and interop Node.js.
+# wants Go, and interop and browser Node.js.
 
 PYTHON ?= python3
 # which cases of the conformance suite: plaintext or full
@@ -11,7 +11,7 @@ GROUPS := --group dev $(if $(filter true,$(CI)),--group envoy)
 FUZZ_SECONDS ?= 60
 BIN := .venv/bin
 
-.PHONY: serve test lint conformance protobuf-conformance interop bench fuzz
+.PHONY: serve test lint conformance protobuf-conformance interop browser bench fuzz
 
 # on port 8080, or $PORT
 serve: .venv/installed
@@ -35,6 +35,10 @@ protobuf-conformance: .venv/installed
 
 interop: .venv/installed
 	$(BIN)/python tests/interop/run
+
+# the explorer, and clients of other origins, in a real browser; wants one, and Node.js
+browser: .venv/installed
+	$(BIN)/python tests/browser/run
 
 # writes docs/benchmarks.md; wants h2load
 bench: .venv/installed

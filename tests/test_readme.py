@@ -184,7 +184,16 @@ def test_the_make_targets_of_the_readme_exist():
     targets = re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
     lines = re.findall(r"(?:^    |`)make ([a-z -]+?)(?:`|\s+#)", TEXT, re.MULTILINE)
     named = {target for line in lines for target in line.split()}
-    assert named == {"serve", "test", "lint", "conformance", "protobuf-conformance", "interop", "bench"}
+    assert named == {
+        "serve",
+        "test",
+        "lint",
+        "conformance",
+        "protobuf-conformance",
+        "interop",
+        "browser",
+        "bench",
+    }
     assert named <= set(targets)
 
 

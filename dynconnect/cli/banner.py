@@ -39,11 +39,17 @@ _SHAPES = {
 
 
 def show(
-    what: Listed, endpoint: Endpoint, engine: Engine, workers: int = 1, reflect: Sequence[str] = ("*",)
+    what: Listed,
+    endpoint: Endpoint,
+    engine: Engine,
+    workers: int = 1,
+    reflect: Sequence[str] = ("*",),
+    *,
+    explorer: bool = False,
 ) -> None:
     """Print to stderr that *what* is served at *endpoint* on *engine*, and how to try it.
 
-    *reflect* are the patterns of the services that reflection shows.
+    *reflect* are the patterns of the services that reflection shows; *explorer* says whether there is one.
     """
     console = _console(stderr=True)
     console.print(Text.assemble(("dynconnect", "bold"), f" {version('dynconnect')}"))
@@ -55,6 +61,8 @@ def show(
     transports = "HTTP/1.1 and HTTP/2" if endpoint.tls is None else "HTTP/1.1 and HTTP/2 with TLS"
     protocols = "Connect, gRPC and gRPC-Web" if engine.can(Ability.TRAILERS) else "Connect and gRPC-Web"
     console.print(Text.assemble((endpoint.url, "bold cyan"), f"  {protocols} over {transports}"))
+    if explorer:
+        console.print(Text.assemble((f"{endpoint.url}/", "bold cyan"), "  explore and call it in a browser"))
     lacks = "".join(f", no {ability.value}" for ability in engine.lacks)
     console.print(Text(f"engine {engine.name}{lacks}", "dim"))
     if workers > 1:

@@ -34,9 +34,9 @@ def command(
     stubs: Path | None,
     **options: Any,  # Any: options of different types, those of `launch`
 ) -> None:
-    """Serve SCHEMA as `serve --reload` does, and mock what has no handler.
+    """Serve SCHEMA as `serve --reload` does, with mocks, and an explorer at /.
 
-    Answers name their generation, and running calls keep theirs. Keys: r reload, l list, u undo, q quit.
+    Answers name their generation. Keys: r reload, l list, u undo, q quit.
     """
     from dynconnect.cli.launch import Mode, launch
 

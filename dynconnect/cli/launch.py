@@ -73,6 +73,7 @@ def launch(
     cors: tuple[str, ...],
     reflect: tuple[str, ...],
     no_reflection: bool,
+    explorer: bool,
     json: tuple[str, ...],
     read_max_bytes: int,
     engine: str,
@@ -102,14 +103,22 @@ def launch(
         dev=mode.dev,
         json=parse_options(json),
         mock=mode.mock,
+        explorer=explorer,
     )
-    if table.ENGINES[engine].outside:
-        _serve_outside(service, settings, table.ENGINES[engine])
+    begin = partial(logs.configure_worker, level=log_level, traceback=traceback)
+    _run(service, settings, table.ENGINES[engine], mode, begin)
+
+
+def _run(
+    service: Service, settings: Settings, engine: Engine, mode: Mode, begin: Callable[[int], None]
+) -> None:
+    """Serve in this process, in one of the engine's, or in workers, each of which calls *begin* first."""
+    if engine.outside:
+        _serve_outside(service, settings, engine)
     elif mode.workers == 1:
-        _serve(service, settings, table.ENGINES[engine], mode)
+        _serve(service, settings, engine, mode)
     else:
-        begin = partial(logs.configure_worker, level=log_level, traceback=traceback)
-        _supervise(service, settings, table.ENGINES[engine], mode, begin)
+        _supervise(service, settings, engine, mode, begin)
 
 
 def _patterns(reflect: tuple[str, ...], *, no_reflection: bool) -> tuple[str, ...]:
@@ -161,7 +170,7 @@ def _serve(service: Service, settings: Settings, engine: Engine, mode: Mode) -> 
         )
 
     def announce() -> None:
-        banner.show(draft, endpoint, engine, reflect=service.reflect)
+        banner.show(draft, endpoint, engine, reflect=service.reflect, explorer=service.explored)
         if mode.dev:
             keys.offer()
 
@@ -179,7 +188,9 @@ def _serve_outside(service: Service, settings: Settings, engine: Engine) -> None
     endpoint, draft = _load(settings, service)
     draft.close()
     with endpoint:
-        announce = partial(banner.show, draft, endpoint, engine, reflect=service.reflect)
+        announce = partial(
+            banner.show, draft, endpoint, engine, reflect=service.reflect, explorer=service.explored
+        )
         run(serve, _outside(service), endpoint, on_ready=announce)
 
 
@@ -204,7 +215,13 @@ def _supervise(
 
     engine.load()  # whether it is installed is said once
     with open_endpoint(settings) as endpoint:
-        announce = partial(banner.show, engine=engine, workers=mode.workers, reflect=service.reflect)
+        announce = partial(
+            banner.show,
+            engine=engine,
+            workers=mode.workers,
+            reflect=service.reflect,
+            explorer=service.explored,
+        )
         assignment = Assignment(
             service, engine.name, settings, endpoint.port, endpoint.sockets, begin, announce
         )
@@ -288,7 +305,8 @@ async def _program(
 
 def _tell(server: Server, stubs: Path | None, told: News) -> None:
     """Show what is *told*, and keep *stubs* at what is served."""
-    server.news = told
+    if server.feed is not None:
+        server.feed.tell(told)
     news.show(told)
     if isinstance(told, Swapped) and stubs is not None:
         schema = server.generations.current.schema

@@ -73,6 +73,7 @@ _OPTIONS = (
         help="Show these services by reflection (*); repeatable.",
     ),
     click.option("--no-reflection", is_flag=True, help="Show none of them."),
+    click.option("--explorer", is_flag=True, help="Let every browser look and call, at /."),
     click.option(
         "--json",
         multiple=True,

@@ -43,7 +43,7 @@ def command(
     on_breaking: str,
     **options: Any,  # Any: options of different types, those of `launch`
 ) -> None:
-    """Serve SCHEMA, a descriptor set, .proto file, glob or folder, over Connect, gRPC and gRPC-Web."""
+    """Serve SCHEMA: descriptor sets, .proto files, globs or folders of them."""
     from dynconnect.cli.launch import Mode, launch
 
     launch(

@@ -12,7 +12,6 @@ from collections.abc import Coroutine, Iterable, Mapping, Sequence
 from dynconnect.live.build import Draft, prepare
 from dynconnect.live.generation import Generation, Route
 from dynconnect.live.generations import Generations
-from dynconnect.live.news import News
 from dynconnect.rpc.code import Code
 from dynconnect.rpc.context import Context
 from dynconnect.rpc.errors import ConnectError
@@ -23,6 +22,7 @@ from dynconnect.server import dispatch
 from dynconnect.server.asgi_call import TRAILERS, Answer, App, Body, Receive, Scope, Send, request_of
 from dynconnect.server.asgi_lifespan import lifespan
 from dynconnect.server.asgi_unary import Begun, ShortWay
+from dynconnect.server.feed import Feed
 from dynconnect.server.routing import Match, Router
 from dynconnect.server.services.services import Services
 from dynconnect.server.services.statuses import Statuses
@@ -61,13 +61,11 @@ class Server:
             default, and without any there is no reflection.
         dev: for development: a response header names the generation that answers, and health says of a
             service without handlers too that it serves.
+        feed: is told what happens, for those who watch.
     """
 
     generations: Generations
     """What is served, to be swapped; calls that have begun keep theirs. A draft has to be opened first."""
-
-    news: News | None = None
-    """What there was to say of the last reload."""
 
     def __init__(
         self,
@@ -81,7 +79,9 @@ class Server:
         drain: float | None = None,
         reflect: Sequence[str] = ("*",),
         dev: bool = False,
+        feed: Feed | None = None,
     ) -> None:
+        self.feed = feed
         self._drain = drain
         self._dev = dev
         self._services = Services(reflect, idle_serves=dev)
@@ -98,7 +98,7 @@ class Server:
         offer = Offer(self._limits, known, require_version=require_connect_protocol_version)
         chooser = Chooser(offer, _CODECS)
         self._router = Router(chooser, http1_bidi=http1_bidi)
-        self._short = ShortWay(chooser.plain, GENERATION if dev else None)
+        self._short = ShortWay(chooser.plain, GENERATION if dev else None, feed)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request; WebSockets are the fallback's, and the lifespan is its too."""
@@ -116,6 +116,8 @@ class Server:
     def stop(self, grace: float) -> None:
         """Stop before long: health turns now, and calls that run after *grace* seconds get `unavailable`."""
         self._services.stop()
+        if self.feed is not None:
+            self.feed.close()
         asyncio.get_running_loop().call_later(grace, self._cut, grace)
 
     @property
@@ -165,6 +167,8 @@ class Server:
     def _swapped(self, generation: Generation) -> None:
         self._services.swapped(generation)
         self._warmer.warm(generation)
+        if self.feed is not None:
+            self.feed.swapped(generation.number)
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
         begun = self._short.take(scope, receive, send, self.generations)
@@ -219,7 +223,9 @@ class Server:
         if begun.started:
             exchange, context, handler = begun.handed_over()
             context.send_headers_by(lambda: call.answer(exchange.head()))
-            return dispatch.serve(schema, route, context, exchange, call.body, call.answer, handler)
+            return dispatch.serve(
+                schema, route, context, exchange, call.body, call.answer, handler, self.feed
+            )
         exchange, scope = choice.open(request, streaming=route.method.streaming), begun.scope
         if self._dev:
             exchange.response_headers[GENERATION] = str(number)
@@ -236,7 +242,7 @@ class Server:
             generation=number,
             send_headers=lambda: call.answer(exchange.head()),
         )
-        return dispatch.serve(schema, route, context, exchange, call.body, call.answer)
+        return dispatch.serve(schema, route, context, exchange, call.body, call.answer, feed=self.feed)
 
 
 def _no_such_method(choice: Choice, request: Request) -> Sequence[Event]:

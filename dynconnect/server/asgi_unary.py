@@ -21,6 +21,7 @@ from dynconnect.rpc.errors import ConnectError
 from dynconnect.rpc.metadata import Metadata
 from dynconnect.server import dispatch
 from dynconnect.server.asgi_call import TRAILERS, Message, Receive, Scope, Send, in_asgi, request_of
+from dynconnect.server.feed import Feed
 from dynconnect.server.stepped import Waiting, first_step, resumed
 from dynconnect.wire.base import Exchange
 from dynconnect.wire.plain import Plain, Told
@@ -141,11 +142,13 @@ class ShortWay:
     Args:
         plain: the plain calls, by content type.
         header: one of the answer that names the generation; None for none.
+        feed: hears how calls end, if there is one.
     """
 
-    def __init__(self, plain: Mapping[bytes, Plain], header: str | None) -> None:
+    def __init__(self, plain: Mapping[bytes, Plain], header: str | None, feed: Feed | None = None) -> None:
         self._plain = plain
         self._header = header
+        self._feed = feed
 
     def take(self, scope: Scope, receive: Receive, send: Send, generations: Generations) -> Begun | None:
         """How far it has come with a call; None if that has been answered."""
@@ -185,8 +188,7 @@ class ShortWay:
             return begun
         context.send_headers_by(None)  # too late; and without a cycle the call is freed at once
         sent = begun.send(_answer(begun, headers, data))
-        if log.isEnabledFor(logging.DEBUG):
-            dispatch.note(context, None, began)
+        dispatch.note(context, None, began, self._feed)
         return None if sent else begun
 
     def _context(self, begun: Begun, generation: Generation, route: Route, timeout: float | None) -> Context:

@@ -18,6 +18,7 @@ from dynconnect.rpc.handler import not_one
 from dynconnect.schema.codec import Codec
 from dynconnect.schema.schema import Schema
 from dynconnect.server.cancel_scope import CancelScope
+from dynconnect.server.feed import Feed
 from dynconnect.wire.base import Exchange
 from dynconnect.wire.events import Event
 
@@ -65,11 +66,12 @@ async def serve(
     body: Body,
     answer: Answer,
     begun: Awaitable[Any] | None = None,  # Any: a message class made at run time
+    feed: Feed | None = None,
 ) -> None:
     """Run the call that *exchange* has begun. Never raises for what the peer or the handler did.
 
     *schema* has the types of error details. *begun* is what is left of a unary handler that runs already, and
-    has its request.
+    has its request. *feed* hears how the call ends.
 
     Cancellation passes through: whoever cancels has given the client up.
     """
@@ -82,6 +84,7 @@ async def serve(
         error = schema.pack(exc) if _is_sound(exc) else _hide(exc, context)
     except asyncio.CancelledError as exc:
         if body.disconnected or body.scope.cancelled_by_others:
+            note(context, Code.CANCELED, began, feed)
             raise
         # Not cut: the handler awaited something else that was cancelled, and its client would wait for ever.
         error = _cut(body.scope) if body.scope.cut_for else _hide(exc, context)
@@ -90,15 +93,21 @@ async def serve(
     outcome = _outcome(exchange, error)
     left = None if exchange.timeout is None else seconds_left(context)
     await answer.finish((*held, *outcome) if held else outcome, left)
+    note(context, None if error is None else error.code, began, feed)
+
+
+def note(context: Context, code: Code | None, began: float, feed: Feed | None) -> None:
+    """Tell those who want to know that a call has ended, with *code* if it failed.
+
+    It *began* at that time of `time.perf_counter`.
+    """
+    seconds = time.perf_counter() - began
+    if feed is not None:
+        feed.called(context, code, seconds)
     if log.isEnabledFor(logging.DEBUG):
-        note(context, error, began)
-
-
-def note(context: Context, error: ConnectError | None, began: float) -> None:
-    """Log a call that has ended; it *began* at that time of `time.perf_counter`."""
-    code = "ok" if error is None else error.code.value
-    spent = (time.perf_counter() - began) * 1000
-    log.debug("%s %s %s %.1f ms [%s]", context.protocol, context.method.full_name, code, spent, context.id)
+        said = "ok" if code is None else code.value
+        name = context.method.full_name
+        log.debug("%s %s %s %.1f ms [%s]", context.protocol, name, said, seconds * 1000, context.id)
 
 
 def response(exchange: Exchange, data: bytes) -> Sequence[Event]:

@@ -12,7 +12,9 @@ from dynconnect.schema.json.options import JsonOptions
 from dynconnect.server.asgi import Server
 from dynconnect.server.asgi_call import App
 from dynconnect.server.console.console import Console
+from dynconnect.server.console.state import Shown
 from dynconnect.server.cors import Cors
+from dynconnect.server.feed import Feed
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +28,7 @@ class Service:
         dev: see `Server`.
         json: how services are written and read as JSON that do not say it themselves.
         mock: whether methods without a handler are mocked.
+        explorer: whether everybody may use the explorer, and not only this machine, under `dev`.
     """
 
     inputs: Inputs
@@ -36,6 +39,12 @@ class Service:
     dev: bool = False
     json: JsonOptions = field(default_factory=JsonOptions)
     mock: bool = False
+    explorer: bool = False
+
+    @property
+    def explored(self) -> bool:
+        """Whether there is an explorer."""
+        return self.dev or self.explorer
 
     def prepare(self) -> Draft:
         """The draft of the first generation of the files as they are. It blocks.
@@ -61,8 +70,12 @@ class Service:
 
     def server(self, generation: Generation | Draft) -> Server:
         """A server that begins with *generation*; see there what becomes of a draft."""
-        server = Server(generation, limits=self.limits, drain=self.drain, reflect=self.reflect, dev=self.dev)
-        return server.wrap(Console(server.statuses, server.not_found, server if self.dev else None))
+        feed = Feed() if self.explored else None
+        server = Server(
+            generation, limits=self.limits, drain=self.drain, reflect=self.reflect, dev=self.dev, feed=feed
+        )
+        shown = None if feed is None else Shown(server, feed, everybody=self.explorer)
+        return server.wrap(Console(server.statuses, server.not_found, shown))
 
     def app(self, server: Server) -> App:
         """*server* with all that stands in front of it."""

@@ -6,22 +6,24 @@ import asyncio
 
 from dynconnect.server.asgi_call import App, Receive, Scope, Send
 from dynconnect.server.asgi_lifespan import alone
-from dynconnect.server.console.state import Shown, is_near
+from dynconnect.server.console.state import Shown
 from dynconnect.server.services.statuses import Statuses
 
 PATHS = frozenset({"/healthz", "/readyz"})
-"""What everybody may ask for,"""
-NEAR = frozenset({"/-/schema.binpb", "/-/state"})
-"""and what only this machine may, while those who write what is served look at it."""
+"""What everybody may ask for, on every server."""
+EXPLORER = "/"
+"""Where the explorer is, where there is one."""
+BELOW = "/-/"
+"""How the paths begin of all that it is made of."""
 
 
 class Console:
-    """Answers at `PATHS`, and at `NEAR`.
+    """Answers at `PATHS`, at `EXPLORER` and `BELOW` it.
 
     Args:
         statuses: what its probes tell.
         otherwise: answers everything else.
-        shown: the server whose state may be seen; None if none may.
+        shown: what the explorer may show, and to whom; None if there is none.
     """
 
     def __init__(self, statuses: Statuses, otherwise: App, shown: Shown | None = None) -> None:
@@ -50,5 +52,8 @@ class Console:
         return pages(self._statuses, self._shown)
 
     def _has(self, scope: Scope) -> bool:
-        path = scope["path"]
-        return path in PATHS or (path in NEAR and self._shown is not None and is_near(scope))
+        path: str = scope["path"]
+        if path in PATHS:
+            return True
+        explored = path == EXPLORER or path.startswith(BELOW)
+        return explored and self._shown is not None and self._shown.to(scope)

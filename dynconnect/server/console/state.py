@@ -2,46 +2,133 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+import hashlib
+import re
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
 from ipaddress import ip_address
 from typing import Protocol
+from weakref import WeakKeyDictionary
 
-from google.protobuf.descriptor_pb2 import FileDescriptorSet
+from google.protobuf.descriptor import Descriptor
+from google.protobuf.descriptor_pb2 import DescriptorProto, EnumDescriptorProto, FileDescriptorSet
+from google.protobuf.message import Message
 
-from dynconnect.live.generation import Generation
+from dynconnect.live.generation import Generation, Route
 from dynconnect.live.generations import Generations
-from dynconnect.live.news import News
+from dynconnect.live.news import Refused
+from dynconnect.schema.json.fields import descriptor_of, reachable
 from dynconnect.schema.schema import Schema
 from dynconnect.server.asgi_call import Scope
+from dynconnect.server.feed import Feed, said
 
 
-class Shown(Protocol):
-    """The server that is looked at."""
+class Live(Protocol):
+    """What serves."""
 
     generations: Generations
-    news: News | None
 
 
-def state_of(generation: Generation, news: News | None) -> dict[str, object]:
-    """*generation*, and the *news* of the last reload, as JSON has them."""
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What may be looked at.
+
+    Attributes:
+        everybody: whether those on other machines may, too.
+    """
+
+    server: Live
+    feed: Feed
+    everybody: bool = False
+
+    @property
+    def generation(self) -> Generation:
+        """What serves now."""
+        return self.server.generations.current
+
+    def to(self, scope: Scope) -> bool:
+        """Whether who asks by *scope* may look."""
+        return self.everybody or is_near(scope)
+
+
+_types: WeakKeyDictionary[Schema, dict[type[Message], bytes]] = WeakKeyDictionary()
+"""What digests take from the messages of a schema, which does not change."""
+
+
+def state_of(generation: Generation, feed: Feed) -> dict[str, object]:
+    """*generation*, and how the last reload went, as JSON has them."""
+    refused = () if feed.refused is None else feed.refused.findings
     return {
+        "version": version("dynconnect"),
         "generation": generation.number,
         "hash": generation.hash,
         "services": {
-            name: {
-                method.name: {
-                    "path": method.path,
-                    "clientStreaming": method.client_streaming,
-                    "serverStreaming": method.server_streaming,
-                    "boundBy": generation.routes[method.path].bound_by,
-                    "mock": generation.routes[method.path].mocked,
-                }
+            service: {
+                method.name: _method(generation.schema, generation.routes[method.path], feed.refused)
                 for method in methods
             }
-            for name, methods in generation.schema.services.items()
+            for service, methods in generation.schema.services.items()
         },
-        "reload": None if news is None else {"kind": type(news).__name__.lower(), **asdict(news)},
+        "reload": None if feed.news is None else said(feed.news),
+        "refused": [asdict(finding) for finding in refused],
     }
+
+
+def _method(schema: Schema, route: Route, refused: Refused | None) -> dict[str, object]:
+    method = route.method
+    return {
+        "path": method.path,
+        "request": descriptor_of(method.input).full_name,
+        "response": descriptor_of(method.output).full_name,
+        "clientStreaming": method.client_streaming,
+        "serverStreaming": method.server_streaming,
+        "noSideEffects": method.no_side_effects,
+        "deprecated": method.deprecated,
+        "boundBy": route.bound_by,
+        "mock": route.mocked,
+        "broken": refused is not None and _is_in(route.bound_by, refused),
+        "digest": _digest(schema, route),
+    }
+
+
+def _is_in(bound_by: str | None, refused: Refused) -> bool:
+    """Whether the file of that handler is one of those that could not be taken."""
+    return bound_by is not None and _file(bound_by) in {_file(each.where) for each in refused.findings}
+
+
+def _file(where: str) -> str:
+    return re.split(r":\d", where, maxsplit=1)[0]
+
+
+def _digest(schema: Schema, route: Route) -> str:
+    """Another one once a call of *route* may come to something else: its types, its shape or its handler."""
+    method = route.method
+    shape = (method.client_streaming, method.server_streaming, method.no_side_effects, route.bound_by is None)
+    digest = hashlib.sha256(repr((shape, route.mocked)).encode() + route.code)
+    for message in (method.input, method.output):
+        digest.update(_type_digest(schema, message))
+    return digest.hexdigest()[:16]
+
+
+def _type_digest(schema: Schema, message: type[Message]) -> bytes:
+    known = _types.setdefault(schema, {})
+    if message not in known:
+        found = sorted(reachable(descriptor_of(message)), key=lambda each: each.full_name)
+        known[message] = hashlib.sha256(b"".join(map(_declared, found))).digest()
+    return known[message]
+
+
+def _declared(message: Descriptor) -> bytes:
+    """All that *message* says itself, and its enums."""
+    declared = DescriptorProto()
+    message.CopyToProto(declared)
+    parts = [message.full_name.encode(), declared.SerializeToString(deterministic=True)]
+    for field in message.fields:
+        if field.enum_type is not None:
+            values = EnumDescriptorProto()
+            field.enum_type.CopyToProto(values)
+            parts.append(values.SerializeToString(deterministic=True))
+    return b"".join(parts)
 
 
 def set_of(schema: Schema) -> bytes:

@@ -1,0 +1,192 @@
+// The request that is written, and sent: one message, or a list of them where the client streams.
+
+import { call } from "./connect.js";
+import { FORMS } from "./copy.js";
+import { byId, fill, h, milliseconds, toClipboard } from "./dom.js";
+import { Editor } from "./editor.js";
+import { pretty } from "./json_text.js";
+import { clearHistory, history, link, remember } from "./memory.js";
+import { check, example } from "./server.js";
+
+const LINK = "Link";
+const HEADERS = "dynconnect.headers";
+
+export class RequestForm {
+  #path = null;
+  #method = null;
+  #editors = [];
+  #drafts = new Map(); // by method: its messages
+  #abort = null;
+  #answer;
+
+  /** @param {import("./answer.js").Answer} answer */
+  constructor(answer) {
+    this.#answer = answer;
+    byId("headers").value = sessionStorage.getItem(HEADERS) ?? "";
+    byId("headers").addEventListener("input", () => this.#headers());
+    byId("add").addEventListener("click", () => this.#add("{}").focus());
+    byId("example").addEventListener("click", () => void this.#example());
+    byId("send").addEventListener("click", () => void this.send());
+    byId("cancel").addEventListener("click", () => this.cancel());
+    byId("copy").addEventListener("click", () => void this.#copy());
+    byId("clear").addEventListener("click", () => { clearHistory(); this.#showHistory(); });
+    fill(byId("copy-as"), ...[...Object.keys(FORMS), LINK].map((name) => h("option", {}, name)));
+    this.#showHistory();
+  }
+
+  get path() {
+    return this.#path;
+  }
+
+  /** Show a method, with these messages, or those that were written before, or else an example. */
+  async show(path, method, messages = null) {
+    if (this.#path !== null) this.#drafts.set(this.#path, this.#messages());
+    this.#path = path;
+    this.#method = method;
+    byId("copied").hidden = true;
+    byId("copied-note").textContent = "";
+    const known = messages ?? this.#drafts.get(path);
+    if (known) this.#fill(known);
+    else await this.#example();
+  }
+
+  /** Another generation serves, with this method; what is written stays. */
+  update(method) {
+    const streamed = this.#method.clientStreaming;
+    this.#method = method;
+    if (streamed !== method.clientStreaming) this.#fill(this.#messages());
+    else for (const editor of this.#editors) editor.type = method.request;
+  }
+
+  async #example() {
+    const path = this.#path;
+    this.#fill(["{}"]);
+    try {
+      const text = pretty(await example(path));
+      if (this.#path === path && this.#messages().join() === "{}") this.#fill([text]);
+    } catch {
+      // without one there is nothing but an empty message
+    }
+  }
+
+  #fill(messages) {
+    const streams = this.#method.clientStreaming;
+    this.#editors = [];
+    fill(byId("messages"));
+    for (const text of streams ? messages : messages.slice(0, 1)) this.#add(text);
+    byId("add").hidden = !streams;
+  }
+
+  #add(text) {
+    const path = this.#path;
+    const editor = new Editor({
+      label: `Message of the request, JSON of ${this.#method.request}`,
+      type: this.#method.request,
+      check: (value, signal) => check(path, value, signal),
+      changed: () => { byId("copied").hidden = true; },
+    });
+    editor.value = text;
+    const item = h("li", {}, editor.element);
+    if (this.#method.clientStreaming) {
+      const remove = () => { this.#editors.splice(this.#editors.indexOf(editor), 1); item.remove(); byId("add").focus(); };
+      item.append(h("button.remove", { type: "button", onclick: remove, "aria-label": "Remove this message" }, "Remove"));
+    }
+    this.#editors.push(editor);
+    byId("messages").append(item);
+    return editor;
+  }
+
+  #messages() {
+    return this.#editors.map((editor) => editor.value);
+  }
+
+  /** The headers that are to be sent; null if a line is none, which is said. */
+  #headers() {
+    const text = byId("headers").value;
+    sessionStorage.setItem(HEADERS, text);
+    const pairs = [];
+    let fault = "";
+    for (const line of text.split("\n").filter((each) => each.trim())) {
+      const [, name, value] = /^\s*([^:\s]+)\s*:\s*(.*?)\s*$/.exec(line) ?? [];
+      if (sendable(name, value)) pairs.push([name, value]);
+      else fault ||= `${line.trim()}: this is no header; write name: value`;
+    }
+    byId("headers-fault").textContent = fault;
+    return fault ? null : pairs;
+  }
+
+  /** All that a call is made of; null if something is not right, which is said. */
+  #request() {
+    const headers = this.#headers();
+    const deadline = byId("deadline");
+    if (headers === null || !deadline.checkValidity()) {
+      byId("headers").closest("details").open = true;
+      (headers === null ? byId("headers") : deadline).focus();
+      deadline.reportValidity();
+      return null;
+    }
+    const { clientStreaming, serverStreaming } = this.#method;
+    return {
+      origin: location.origin, path: this.#path, streaming: clientStreaming || serverStreaming, clientStreaming,
+      messages: this.#messages(), headers, timeout: deadline.value ? Number(deadline.value) : null,
+    };
+  }
+
+  /** Call the method. */
+  async send() {
+    const request = this.#path && !this.#abort ? this.#request() : null;
+    if (!request) return;
+    const abort = (this.#abort = new AbortController());
+    this.#running(true);
+    this.#answer.begin();
+    const began = performance.now();
+    const onMessage = (text) => this.#answer.message(text, performance.now() - began);
+    const outcome = await call(request, abort.signal, onMessage, (response) => this.#answer.headers(response));
+    const took = performance.now() - began;
+    this.#abort = null;
+    this.#running(false);
+    this.#answer.end(outcome, took);
+    remember({ method: request.path, messages: request.messages, at: Date.now(), code: outcome.error?.code ?? "ok", milliseconds: took });
+    this.#showHistory();
+  }
+
+  /** Give up the call that runs. */
+  cancel() {
+    this.#abort?.abort();
+  }
+
+  #running(runs) {
+    byId("send").disabled = runs;
+    byId("cancel").disabled = !runs;
+    byId("send").textContent = runs ? "Sending…" : "Send";
+  }
+
+  async #copy() {
+    const request = this.#request();
+    if (!request) return;
+    const name = byId("copy-as").value;
+    const text = name === LINK ? `${location.origin}/${link(this.#path, request.messages)}` : FORMS[name](request);
+    byId("copied").textContent = text;
+    byId("copied").hidden = false;
+    byId("copied-note").textContent = (await toClipboard(text)) ? `${name} is on the clipboard.` : "The browser does not let this page copy: select it here.";
+  }
+
+  #showHistory() {
+    const all = history();
+    byId("past").hidden = !all.length;
+    fill(byId("history"), ...all.map((past) => h("li", {},
+      h("a", { href: link(past.method, past.messages), title: past.messages.join("\n").slice(0, 500) },
+        h("time", { datetime: new Date(past.at).toISOString() }, new Date(past.at).toLocaleTimeString()), " ", past.method.split("/")[1], " "),
+      h(`span.code.${past.code === "ok" ? "ok" : "failed"}`, {}, past.code), " ", h("span.quiet", {}, milliseconds(past.milliseconds)),
+    )));
+  }
+}
+
+/** Whether a browser sends such a header. */
+function sendable(name, value) {
+  try {
+    return name !== undefined && new Headers([[name, value]]).has(name);
+  } catch {
+    return false;
+  }
+}
