@@ -35,8 +35,9 @@ function envelope(text) {
   return Array.from(new Uint8Array(head.buffer), (byte) => `\\${byte.toString(8).padStart(3, "0")}`).join("");
 }
 
-function bufCurl({ origin, path, messages, headers }) {
-  const options = headers.flatMap(([name, value]) => ["--header", `${name}: ${value}`]);
+function bufCurl({ origin, path, messages, headers, timeout }) {
+  const options = headers.flatMap(([name, value]) => ["--header", listed(`${name}: ${value}`)]);
+  if (timeout !== null) options.push("--timeout", `${timeout}ms`);
   // reflection is a stream in both directions
   const http2 = origin.startsWith("http:") ? ["--http2-prior-knowledge"] : [];
   return shell("buf", "curl", ...http2, ...options, "--data", messages.map(compact).join(" "), `${origin}/${path}`);
@@ -89,6 +90,11 @@ ${call}
 
 asyncio.run(main())
 `;
+}
+
+/** Text as the only item of a list of comma-separated values, as buf takes headers. */
+function listed(text) {
+  return /[",]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }
 
 /** Words as a POSIX shell reads them. */
