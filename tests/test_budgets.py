@@ -10,7 +10,10 @@ from support import house
 
 PACKAGE = Path(__file__).parents[1] / "dynconnect"
 
+EXPLORER = PACKAGE / "server/console/explorer"
+
 FILE_LINES = 400
+LINE_LENGTH = 110
 FUNCTION_LINES = 40
 MEAN_FUNCTION_LINES = 8
 PUBLIC_NAMES = 16
@@ -66,6 +69,14 @@ def test_functions_are_short_in_the_mean(functions):
 
 def test_the_front_shows_few_names(known):
     assert len(public_names(known["dynconnect"])) <= PUBLIC_NAMES
+
+
+def test_the_files_of_the_explorer_hold_one_idea_each():
+    files = [file for file in EXPLORER.iterdir() if file.suffix in (".js", ".css", ".html")]
+    assert len(files) > 10, f"only {len(files)} files in {EXPLORER}: the check would see nothing"
+    long = [file.name for file in files if len(file.read_text().splitlines()) > FILE_LINES]
+    wide = [file.name for file in files if max(map(len, file.read_text().splitlines())) > LINE_LENGTH]
+    assert (long, wide) == ([], [])
 
 
 def test_there_are_no_import_cycles(known):

@@ -12,6 +12,7 @@ import httpx
 import pytest
 from playwright.sync_api import expect
 from support.pages import SERVICE, editor, link, opened, outcome, responses, send
+from support.serving import Certificates
 
 AXE = Path(__file__).parent / "pages/node_modules/axe-core/axe.min.js"
 
@@ -313,6 +314,22 @@ def test_it_fits_a_phone(page, url):
     send(page)
     expect(responses(page)).to_be_in_viewport()
     assert page.evaluate("document.documentElement.scrollWidth") == 390
+
+
+@pytest.mark.parametrize("context", [{"ignore_https_errors": True}], indirect=True)
+@pytest.mark.parametrize("engine", ["hypercorn", "uvicorn"])
+def test_it_works_over_http2_and_on_other_engines(page, shop, tmp_path, engine):
+    tls = Certificates(tmp_path)
+    with shop.serving("--engine", engine, "--tls-cert", tls.cert, "--tls-key", tls.key) as server:
+        opened(page, server.url, "Talk")
+        protocols = "performance.getEntriesByType('resource').map(entry => entry.nextHopProtocol)"
+        assert set(page.evaluate(protocols)) == {"h2"}
+        page.get_by_role("button", name="Add a message").click()
+        send(page)
+        expect(outcome(page)).to_have_text(re.compile("^ok .* 2 messages"))
+        page.get_by_text("Calls of this server").click()
+        expect(page.get_by_role("region", name="Calls").get_by_role("row")).to_have_count(2)
+        page.goto("about:blank")
 
 
 def test_it_is_not_there_in_production_unless_asked_for(page, shop):

@@ -35,7 +35,7 @@ def test_a_handler_takes_the_place_of_its_mock(page, server, shop):
     expect(link(page, "Quote")).to_contain_text("mock")
     shop.plugin.write_text(shop.plugin.read_text() + HANDLER)
     expect(link(page, "Quote")).to_have_text("Quotechangedhandler")
-    expect(link(page, "Get")).to_have_text("Gethandler")
+    expect(link(page, "Get")).to_have_text("Getidempotenthandler")
     expect(page.locator("#generation")).to_have_text("generation 2")
     expect(notice(page)).to_contain_text("Generation 2 serves. plugins/shop.py")
     expect(notice(page)).to_contain_text("Quote has a handler")
@@ -65,7 +65,7 @@ def test_a_refused_edit_is_told_over_the_page_until_it_is_mended(page, server, s
     expect(refused(page)).to_be_visible()  # whoever comes later sees it too
     shop.edit(shop.plugin, "async def gett(", "async def get(")
     expect(refused(page)).to_be_hidden()
-    expect(link(page, "Get")).to_have_text("Gethandler")
+    expect(link(page, "Get")).to_have_text("Getidempotenthandler")
     expect(notice(page)).to_have_text(re.compile("^The files are again what generation 1 serves."))
 
 
@@ -77,7 +77,7 @@ def test_a_schema_grows_under_an_open_request(page, server, shop):
     expect(page.locator("[data-mark]")).to_have_count(0)
     expect(page.get_by_role("row", name="note string 2 for us")).to_be_visible()
     expect(editor(page)).to_have_value('{"id": "1", "note": "n"}')
-    expect(link(page, "Get")).to_have_text("Getchangedhandler")
+    expect(link(page, "Get")).to_have_text("Getchangedidempotenthandler")
     expect(link(page, "Import")).not_to_contain_text("changed")
     expect(page.locator("#gone")).to_have_text("This method is changed since the last reload.")
     shop.edit(shop.schema, "  // Has no handler.\n", "  rpc Fresh(GetRequest) returns (Count);\n")

@@ -2,13 +2,21 @@
 // scenario. Nothing is generated: the service comes from the descriptor set.
 import { createFileRegistry, fromBinary, fromJson, toJson } from "@bufbuild/protobuf";
 import { FileDescriptorSetSchema } from "@bufbuild/protobuf/wkt";
-import { Code, ConnectError, createClient, decodeBinaryHeader, encodeBinaryHeader } from "@connectrpc/connect";
+import {
+  Code,
+  ConnectError,
+  createClient,
+  decodeBinaryHeader,
+  encodeBinaryHeader,
+} from "@connectrpc/connect";
 import { createConnectTransport, createGrpcWebTransport } from "@connectrpc/connect-web";
 
 const create = { connect: createConnectTransport, grpcweb: createGrpcWebTransport };
 
 globalThis.play = async ({ scenario, set, url, protocol, codec, everything, key }) => {
-  const registry = createFileRegistry(fromBinary(FileDescriptorSetSchema, new Uint8Array(await (await fetch(set)).arrayBuffer())));
+  const registry = createFileRegistry(
+    fromBinary(FileDescriptorSetSchema, new Uint8Array(await (await fetch(set)).arrayBuffer())),
+  );
   const service = registry.getService("interop.v1.InteropService");
   const options = { baseUrl: url, useBinaryFormat: codec === "proto" };
   const client = createClient(service, create[protocol](options));
@@ -34,11 +42,17 @@ globalThis.play = async ({ scenario, set, url, protocol, codec, everything, key 
     },
     async metadata() {
       let initial, trailing;
-      await client.echo({}, {
-        headers: { "x-echo-initial": "one", "x-echo-trailing-bin": encodeBinaryHeader(new Uint8Array([0, 255, 128])) },
-        onHeader: (found) => (initial = found.get("x-echo-initial")),
-        onTrailer: (found) => (trailing = hex(decodeBinaryHeader(found.get("x-echo-trailing-bin")))),
-      });
+      await client.echo(
+        {},
+        {
+          headers: {
+            "x-echo-initial": "one",
+            "x-echo-trailing-bin": encodeBinaryHeader(new Uint8Array([0, 255, 128])),
+          },
+          onHeader: (found) => (initial = found.get("x-echo-initial")),
+          onTrailer: (found) => (trailing = hex(decodeBinaryHeader(found.get("x-echo-trailing-bin")))),
+        },
+      );
       return { initial, trailing };
     },
     async count() {

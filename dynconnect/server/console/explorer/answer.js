@@ -53,8 +53,11 @@ export class Answer {
   #flush() {
     const list = byId("responses");
     const atEnd = list.scrollTop + list.clientHeight >= list.scrollHeight - 40;
-    list.append(...this.#waiting.map(({ text, after, number }) => h("li", { value: number },
-      h("span.quiet", {}, milliseconds(after)), h("pre", {}, ...shown(text)))));
+    list.append(
+      ...this.#waiting.map(({ text, after, number }) =>
+        h("li", { value: number }, h("span.quiet", {}, milliseconds(after)), h("pre", {}, ...shown(text))),
+      ),
+    );
     this.#waiting = [];
     while (list.children.length > SHOWN_MAX) list.firstChild.remove();
     const dropped = this.#count - list.children.length;
@@ -85,7 +88,8 @@ export class Answer {
   #showError(error) {
     byId("error").hidden = !error;
     if (!error) return;
-    fill(byId("error"),
+    fill(
+      byId("error"),
       h("p", {}, h("strong", {}, error.code), " ", error.message),
       error.details.length > 0 && h("ul", {}, ...error.details.map(detail)),
     );
@@ -94,9 +98,12 @@ export class Answer {
   #showMetadata({ headers, trailers }) {
     byId("metadata").hidden = !headers.length && !trailers.length;
     const rows = (pairs) => pairs.map(([name, value]) => [h("code", {}, name), h("code", {}, value)]);
-    fill(byId("metadata-tables"),
+    fill(
+      byId("metadata-tables"),
       table("Headers", ["Name", "Value"], rows(headers)),
-      trailers.length ? table("Trailers", ["Name", "Value"], rows(trailers)) : h("p.quiet", {}, "There were no trailers."),
+      trailers.length
+        ? table("Trailers", ["Name", "Value"], rows(trailers))
+        : h("p.quiet", {}, "There were no trailers."),
     );
   }
 }
@@ -104,7 +111,12 @@ export class Answer {
 /** A detail of an error: its message, or its bytes where nobody could read it. */
 function detail({ type, value, debug }) {
   const known = debug !== undefined && debug !== null;
-  return h("li", {}, h("strong", {}, String(type)), h("pre", {}, ...(known ? shown(JSON.stringify(debug)) : [`base64 ${value}`])));
+  return h(
+    "li",
+    {},
+    h("strong", {}, String(type)),
+    h("pre", {}, ...(known ? shown(JSON.stringify(debug)) : [`base64 ${value}`])),
+  );
 }
 
 function shown(text) {

@@ -1,4 +1,5 @@
-// A client of the Connect protocol, with JSON. Source: Connect protocol, "Unary-Request" and "Streaming-Request".
+// A client of the Connect protocol, with JSON.
+// Source: Connect protocol, "Unary-Request" and "Streaming-Request".
 
 const END = 2; // the flag of the envelope that ends a stream
 const HEAD = 5; // bytes before the message in an envelope
@@ -30,13 +31,25 @@ const HEAD = 5; // bytes before the message in an envelope
 export async function call(request, signal, onMessage, onHeaders) {
   const outcome = { status: null, headers: [], trailers: [], size: 0, error: null };
   try {
-    const response = await fetch(`/${request.path}`, { method: "POST", cache: "no-store", credentials: "omit", ...asked(request), signal });
+    const response = await fetch(`/${request.path}`, {
+      method: "POST",
+      cache: "no-store",
+      credentials: "omit",
+      ...asked(request),
+      signal,
+    });
     outcome.status = response.status;
-    outcome.headers = [...response.headers].filter(([name]) => request.streaming || !name.startsWith("trailer-"));
+    outcome.headers = [...response.headers].filter(
+      ([name]) => request.streaming || !name.startsWith("trailer-"),
+    );
     onHeaders(response);
-    await (request.streaming ? readStream(response, outcome, onMessage) : readUnary(response, outcome, onMessage));
+    await (request.streaming
+      ? readStream(response, outcome, onMessage)
+      : readUnary(response, outcome, onMessage));
   } catch (error) {
-    outcome.error = signal.aborted ? failure("canceled", "you cancelled the call") : failure("unavailable", String(error.message ?? error));
+    outcome.error = signal.aborted
+      ? failure("canceled", "you cancelled the call")
+      : failure("unavailable", String(error.message ?? error));
   }
   return outcome;
 }
@@ -70,7 +83,9 @@ async function readUnary(response, outcome, onMessage) {
   const body = await response.arrayBuffer();
   const text = new TextDecoder().decode(body);
   outcome.size = body.byteLength;
-  outcome.trailers = [...response.headers].filter(([name]) => name.startsWith("trailer-")).map(([name, value]) => [name.slice(8), value]);
+  outcome.trailers = [...response.headers]
+    .filter(([name]) => name.startsWith("trailer-"))
+    .map(([name, value]) => [name.slice(8), value]);
   if (response.ok) onMessage(text);
   else outcome.error = errorIn(text, response);
 }
@@ -117,7 +132,8 @@ function whole(held) {
 function end(said, outcome) {
   const pairs = Object.entries(said.metadata ?? {});
   outcome.trailers = pairs.flatMap(([name, values]) => values.map((value) => [name, value]));
-  if (said.error) outcome.error = failure(said.error.code ?? "unknown", said.error.message ?? "", said.error.details ?? []);
+  if (said.error)
+    outcome.error = failure(said.error.code ?? "unknown", said.error.message ?? "", said.error.details ?? []);
 }
 
 function errorIn(text, response) {

@@ -14,18 +14,37 @@ import { compact } from "./json_text.js";
  */
 
 /** @type {Object<string, function(Copied): string>} by what they are copied as */
-export const FORMS = { curl, "buf curl": bufCurl, grpcurl, "dynconnect call": dynconnectCall, Python: python };
+export const FORMS = {
+  curl,
+  "buf curl": bufCurl,
+  grpcurl,
+  "dynconnect call": dynconnectCall,
+  Python: python,
+};
 
 function curl(request) {
   const { origin, path, headers, timeout, streaming } = request;
   const messages = request.messages.map(compact);
   const type = streaming ? "application/connect+json" : "application/json";
-  const pairs = [["Content-Type", type], ...headers, ...(timeout === null ? [] : [["Connect-Timeout-Ms", String(timeout)]])];
+  const pairs = [
+    ["Content-Type", type],
+    ...headers,
+    ...(timeout === null ? [] : [["Connect-Timeout-Ms", String(timeout)]]),
+  ];
   const options = pairs.flatMap(([name, value]) => ["--header", `${name}: ${value}`]);
   if (!streaming) return shell("curl", ...options, "--data", messages[0], `${origin}/${path}`);
   // In a stream each message stands in an envelope: a zero byte, then its size in four.
   const format = messages.map((text) => `${envelope(text)}%s`).join("");
-  const command = shell("curl", ...options, "--data-binary", "@-", "--no-buffer", "--output", "-", `${origin}/${path}`);
+  const command = shell(
+    "curl",
+    ...options,
+    "--data-binary",
+    "@-",
+    "--no-buffer",
+    "--output",
+    "-",
+    `${origin}/${path}`,
+  );
   return `${shell("printf", format, ...messages)} | ${command}`;
 }
 
@@ -40,7 +59,15 @@ function bufCurl({ origin, path, messages, headers, timeout }) {
   if (timeout !== null) options.push("--timeout", `${timeout}ms`);
   // reflection is a stream in both directions
   const http2 = origin.startsWith("http:") ? ["--http2-prior-knowledge"] : [];
-  return shell("buf", "curl", ...http2, ...options, "--data", messages.map(compact).join(" "), `${origin}/${path}`);
+  return shell(
+    "buf",
+    "curl",
+    ...http2,
+    ...options,
+    "--data",
+    messages.map(compact).join(" "),
+    `${origin}/${path}`,
+  );
 }
 
 function grpcurl({ origin, path, messages, headers, timeout }) {
@@ -61,7 +88,10 @@ function dynconnectCall({ origin, path, messages, headers, timeout }) {
 
 function python({ origin, path, streaming, clientStreaming, messages, headers, timeout }) {
   const options = [literal(origin)];
-  if (headers.length) options.push(`metadata=[${headers.map(([name, value]) => `(${literal(name)}, ${literal(value)})`).join(", ")}]`);
+  if (headers.length)
+    options.push(
+      `metadata=[${headers.map(([name, value]) => `(${literal(name)}, ${literal(value)})`).join(", ")}]`,
+    );
   if (timeout !== null) options.push(`timeout=${timeout / 1000}`);
   const name = literal(path);
   const requests = messages.map((text) => `    ${literal(compact(text))},`).join("\n");
@@ -69,7 +99,9 @@ function python({ origin, path, streaming, clientStreaming, messages, headers, t
   const call = streaming
     ? `        async for answer in await client.stream(${name}, ${given}):\n            print(answer)`
     : `        print(await client.call(${name}, ${given}))`;
-  const each = clientStreaming ? "async def each(requests):\n    for request in requests:\n        yield request\n\n\n" : "";
+  const each = clientStreaming
+    ? "async def each(requests):\n    for request in requests:\n        yield request\n\n\n"
+    : "";
   return `import asyncio
 
 from dynconnect.client import Client
@@ -99,10 +131,12 @@ function listed(text) {
 
 /** Words as a POSIX shell reads them. */
 function shell(...words) {
-  return words.map((word) => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`)).join(" ");
+  return words
+    .map((word) => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`))
+    .join(" ");
 }
 
-/** Text as Python writes it; JSON's escapes are Python's too, but for characters beyond U+FFFF, which stay. */
+/** Text as Python writes it: what JSON.stringify escapes, Python escapes alike. */
 function literal(text) {
   return JSON.stringify(text);
 }

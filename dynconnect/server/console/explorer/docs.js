@@ -11,7 +11,16 @@ export async function showMethod(path, method) {
   byId("service").textContent = service;
   fill(byId("badges"), ...badges(method));
   byId("bound").textContent = method.boundBy ? `bound by ${method.boundBy}` : "";
-  fill(byId("declaration"), "rpc ", name, "(", ...typed(method.clientStreaming, method.request), ") returns (", ...typed(method.serverStreaming, method.response), ")");
+  fill(
+    byId("declaration"),
+    "rpc ",
+    name,
+    "(",
+    ...typed(method.clientStreaming, method.request),
+    ") returns (",
+    ...typed(method.serverStreaming, method.response),
+    ")",
+  );
   const found = await symbol(service);
   if (byId("title").textContent !== name) return; // another one was chosen meanwhile
   fill(byId("comment"), ...paragraphs(found?.methods[name] ?? ""));
@@ -45,19 +54,48 @@ async function reveal(name) {
 async function section(name) {
   const found = await symbol(name);
   const heading = h("h3", { tabindex: "-1" }, name);
-  if (!found) return h("section.type", { "data-type": name }, heading, h("p.quiet", {}, "There is no such type any more."));
-  const rows = found.kind === "enum"
-    ? table(`enum in ${found.file}`, ["Value", "Number", "Comment"], found.values.map((each) => [code(each.name), String(each.number), said(each.comment)]))
-    : table(`message in ${found.file}`, ["Field", "Type", "Number", "Comment"], found.fields.map(fieldRow));
+  if (!found)
+    return h(
+      "section.type",
+      { "data-type": name },
+      heading,
+      h("p.quiet", {}, "There is no such type any more."),
+    );
+  const rows =
+    found.kind === "enum"
+      ? table(
+          `enum in ${found.file}`,
+          ["Value", "Number", "Comment"],
+          found.values.map((each) => [code(each.name), String(each.number), said(each.comment)]),
+        )
+      : table(`message in ${found.file}`, ["Field", "Type", "Number", "Comment"], found.fields.map(fieldRow));
   const empty = found.kind === "message" && !found.fields.length;
-  return h("section.type", { "data-type": name }, heading, ...paragraphs(found.comment), empty ? h("p.quiet", {}, "It has no fields.") : rows);
+  return h(
+    "section.type",
+    { "data-type": name },
+    heading,
+    ...paragraphs(found.comment),
+    empty ? h("p.quiet", {}, "It has no fields.") : rows,
+  );
 }
 
 function fieldRow(field) {
-  const marks = [field.oneof && `one of ${field.oneof}`, field.deprecated && "deprecated"].filter(Boolean).join(", ");
+  const marks = [field.oneof && `one of ${field.oneof}`, field.deprecated && "deprecated"]
+    .filter(Boolean)
+    .join(", ");
   const type = field.kind === "scalar" ? code(field.type) : reference(field.holds, field.type);
-  const name = h("span", {}, code(field.json), field.json !== field.name && h("span.quiet", {}, ` ${field.name}`));
-  return [name, type, String(field.number), h("span", {}, marks && h("span.quiet", {}, `${marks}. `), said(field.comment))];
+  const name = h(
+    "span",
+    {},
+    code(field.json),
+    field.json !== field.name && h("span.quiet", {}, ` ${field.name}`),
+  );
+  return [
+    name,
+    type,
+    String(field.number),
+    h("span", {}, marks && h("span.quiet", {}, `${marks}. `), said(field.comment)),
+  ];
 }
 
 function code(text) {

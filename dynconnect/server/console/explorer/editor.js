@@ -34,12 +34,27 @@ export class Editor {
     const id = `editor-${(count += 1)}`;
     this.#type = type;
     this.#check = check;
-    this.#list = h("ul.completions", { id: `${id}-list`, role: "listbox", "aria-label": "Completions", hidden: true });
+    this.#list = h("ul.completions", {
+      id: `${id}-list`,
+      role: "listbox",
+      "aria-label": "Completions",
+      hidden: true,
+    });
     this.#fault = h("p.fault", { id: `${id}-fault`, role: "status" });
     this.#area = h("textarea", {
-      id, rows: 3, spellcheck: "false", autocomplete: "off", autocapitalize: "off", "aria-label": label,
-      "aria-controls": `${id}-list`, "aria-describedby": `${id}-fault`, "aria-autocomplete": "list",
-      oninput: (event) => { changed(); this.#edited(event); },
+      id,
+      rows: 3,
+      spellcheck: "false",
+      autocomplete: "off",
+      autocapitalize: "off",
+      "aria-label": label,
+      "aria-controls": `${id}-list`,
+      "aria-describedby": `${id}-fault`,
+      "aria-autocomplete": "list",
+      oninput: (event) => {
+        changed();
+        this.#edited(event);
+      },
       onkeydown: (event) => this.#key(event),
       onblur: () => this.#close(),
       onclick: () => this.#close(),
@@ -146,10 +161,24 @@ export class Editor {
     this.#place = found;
     this.#candidates = options.slice(0, SHOWN_MAX);
     if (!options.length) return this.#close();
-    fill(this.#list, ...this.#candidates.map((option, at) => h("li", {
-      id: `${this.#list.id}-${at}`, role: "option",
-      onmousedown: (event) => { event.preventDefault(); this.#take(option); },
-    }, h("span", {}, option.label), h("span.quiet", {}, option.note))));
+    fill(
+      this.#list,
+      ...this.#candidates.map((option, at) =>
+        h(
+          "li",
+          {
+            id: `${this.#list.id}-${at}`,
+            role: "option",
+            onmousedown: (event) => {
+              event.preventDefault();
+              this.#take(option);
+            },
+          },
+          h("span", {}, option.label),
+          h("span.quiet", {}, option.note),
+        ),
+      ),
+    );
     this.#list.hidden = false;
     this.#choose(0);
     this.#put();
@@ -225,7 +254,10 @@ export function coloured(text, tokens, mark = null) {
 }
 
 function path(steps) {
-  return steps.map((step) => (typeof step === "number" ? `[${step}]` : `.${step}`)).join("").replace(/^\./, "");
+  return steps
+    .map((step) => (typeof step === "number" ? `[${step}]` : `.${step}`))
+    .join("")
+    .replace(/^\./, "");
 }
 
 /** The space that the next line begins with, behind this text. */

@@ -1,12 +1,30 @@
 // JSON as a person types it: tokens with their places, what is wrong first, and what the caret is in.
 // Nothing in here knows of a page.
 
-const TOKEN = /(?<space>\s+)|(?<string>"(?:[^"\\\n]|\\.)*"?)|(?<number>-?\d[\d.eE+-]*)|(?<word>[A-Za-z_$][\w$]*)|(?<sign>[{}[\]:,])|(?<bad>.)/gsu;
+const KINDS = {
+  space: /\s+/,
+  string: /"(?:[^"\\\n]|\\.)*"?/, // as far as it goes, if it does not end
+  number: /-?\d[\d.eE+-]*/,
+  word: /[A-Za-z_$][\w$]*/,
+  sign: /[{}[\]:,]/,
+  bad: /./,
+};
+const TOKEN = new RegExp(
+  Object.entries(KINDS)
+    .map(([kind, { source }]) => `(?<${kind}>${source})`)
+    .join("|"),
+  "gsu",
+);
 
 /**
  * @typedef {{kind: string, text: string, start: number, end: number, steps: ?Array<string|number>}} Token
  *     kind: "key", "string", "number", "word", "sign" or "bad"; steps: the way to the value it is, or names
- * @typedef {{steps: Array<string|number>, names: Set<string>, kind: string, index: number, key: ?string}} Level
+ * @typedef {object} Level an object or array that has begun
+ * @property {Array<string|number>} steps the way to it
+ * @property {Set<string>} names that it has
+ * @property {string} kind its first sign
+ * @property {number} index of the item that is read
+ * @property {?string} key of the member that is read
  */
 
 /** Reads tokens one after the other, and knows what may come next. */
@@ -44,6 +62,7 @@ class Reader {
     level.names.add(level.key);
     token.steps = this.steps;
     this.wants = "colon";
+    this.first = false;
     this.#complete(token);
   }
 
@@ -67,7 +86,14 @@ class Reader {
     try {
       JSON.parse(token.text);
     } catch {
-      this.error ??= { start: token.start, end: token.end, what: token.kind === "number" ? "this is no number" : "this text does not end, or has a character that JSON writes by an escape" };
+      this.error ??= {
+        start: token.start,
+        end: token.end,
+        what:
+          token.kind === "number"
+            ? "this is no number"
+            : "this text does not end, or has a character that JSON writes by an escape",
+      };
     }
   }
 
@@ -93,8 +119,18 @@ class Reader {
   }
 
   #fail(token) {
-    const wanted = { value: "a value", key: "a name in quotes", colon: "a colon", comma: "a comma or the end", end: "nothing more" };
-    this.error ??= { start: token.start, end: token.end, what: `expected ${wanted[this.wants]}, got ${token.text}` };
+    const wanted = {
+      value: "a value",
+      key: "a name in quotes",
+      colon: "a colon",
+      comma: "a comma or the end",
+      end: "nothing more",
+    };
+    this.error ??= {
+      start: token.start,
+      end: token.end,
+      what: `expected ${wanted[this.wants]}, got ${token.text}`,
+    };
   }
 }
 
@@ -139,15 +175,28 @@ export function read(text) {
  */
 export function place(tokens, steps, name) {
   const wanted = JSON.stringify(steps);
-  return tokens.find((token) => token.steps && (token.kind === "key") === name && JSON.stringify(token.steps) === wanted) ?? null;
+  return (
+    tokens.find(
+      (token) => token.steps && (token.kind === "key") === name && JSON.stringify(token.steps) === wanted,
+    ) ?? null
+  );
 }
+
+/**
+ * @typedef {object} Place
+ * @property {"key"|"value"} wants
+ * @property {Array<string|number>} steps to the object that a name is for, or to the value
+ * @property {Set<string>} names that the object has already
+ * @property {string} typed what is there before the caret
+ * @property {number} start of what is to be replaced, and
+ * @property {number} end
+ */
 
 /**
  * What may be completed at the caret; null if nothing.
  * @param {string} text
  * @param {number} caret
- * @returns {?{wants: "key"|"value", steps: Array<string|number>, names: Set<string>, typed: string, start: number, end: number, quoted: boolean}}
- *     steps: of the object for a name, of the value for a value; names: that it has already
+ * @returns {?Place}
  */
 export function context(text, caret) {
   const reader = new Reader();
@@ -170,7 +219,6 @@ export function context(text, caret) {
     typed: text.slice(start, caret).replace(/^"/, ""),
     start,
     end: within?.end ?? caret,
-    quoted: text[start] === '"' && within !== null,
   };
 }
 

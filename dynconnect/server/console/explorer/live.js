@@ -27,30 +27,60 @@ export class Live {
     byId("generation").textContent = `generation ${generation}`;
     byId("serving").textContent = `Generation ${generation} still serves.`;
     byId("refused").hidden = !refused.length;
-    fill(byId("findings"), ...refused.map(({ where, what, hint }) => h("li", {},
-      h("code", {}, where), h("span.what", {}, what), hint && h("span.hint", {}, hint))));
+    fill(
+      byId("findings"),
+      ...refused.map(({ where, what, hint }) =>
+        h("li", {}, h("code", {}, where), h("span.what", {}, what), hint && h("span.hint", {}, hint)),
+      ),
+    );
   }
 
   /** What the server says of a reload. */
   news(news) {
     if (news.kind === "swapped") this.#swapped(news);
-    else if (news.kind === "undone" && news.before !== null) this.#notice(`Generation ${news.number} is generation ${news.before} once more, until the next edit.`, []);
-    else if (news.kind === "mended") this.#notice(`The files are again what generation ${news.serving} serves.`, []);
-    else if (news.kind === "held") this.#notice(`The edit waits: calls of generation ${news.draining.join(", ")} still run.`, []);
+    else if (news.kind === "undone" && news.before !== null)
+      this.#notice(
+        `Generation ${news.number} is generation ${news.before} once more, until the next edit.`,
+        [],
+      );
+    else if (news.kind === "mended")
+      this.#notice(`The files are again what generation ${news.serving} serves.`, []);
+    else if (news.kind === "held")
+      this.#notice(`The edit waits: calls of generation ${news.draining.join(", ")} still run.`, []);
     else if (news.kind === "refused") byId("notice").hidden = true;
   }
 
   #swapped({ number, edited, changes, breaking, seconds }) {
     const what = edited.length ? ` ${edited.join(", ")}` : "";
-    const broken = breaking.map((one) => h("li.breaking", {}, `${one.element} ${one.what} (breaks ${one.level}; ${one.where})`));
-    this.#notice(`Generation ${number} serves.${what} (${milliseconds(seconds * 1000)})`, [...changes.map((change) => h("li", {}, change)), ...broken]);
+    const broken = breaking.map((one) =>
+      h("li.breaking", {}, `${one.element} ${one.what} (breaks ${one.level}; ${one.where})`),
+    );
+    this.#notice(`Generation ${number} serves.${what} (${milliseconds(seconds * 1000)})`, [
+      ...changes.map((change) => h("li", {}, change)),
+      ...broken,
+    ]);
   }
 
   #notice(text, lines) {
     const shown = lines.slice(0, CHANGES_MAX);
     const more = lines.length - shown.length;
-    const close = h("button", { type: "button", "aria-label": "Close", onclick: () => { byId("notice").hidden = true; } }, "×");
-    fill(byId("notice"), h("span", {}, text), close, lines.length > 0 && h("ul", {}, ...shown, more > 0 && h("li", {}, `and ${more} more`)));
+    const close = h(
+      "button",
+      {
+        type: "button",
+        "aria-label": "Close",
+        onclick: () => {
+          byId("notice").hidden = true;
+        },
+      },
+      "×",
+    );
+    fill(
+      byId("notice"),
+      h("span", {}, text),
+      close,
+      lines.length > 0 && h("ul", {}, ...shown, more > 0 && h("li", {}, `and ${more} more`)),
+    );
     byId("notice").hidden = false;
   }
 
@@ -64,14 +94,18 @@ export class Live {
   /** A call has ended. */
   call({ at, method, protocol, code, milliseconds: took, generation }) {
     const time = new Date(at * 1000);
-    byId("calls").prepend(h("tr", {},
-      h("td", {}, h("time", { datetime: time.toISOString() }, time.toLocaleTimeString())),
-      h("td", {}, h("a", { href: link(method) }, method)),
-      h("td", {}, protocol),
-      h("td", {}, h(`span.code.${code === "ok" ? "ok" : "failed"}`, {}, code)),
-      h("td", {}, milliseconds(took)),
-      h("td", {}, String(generation)),
-    ));
+    byId("calls").prepend(
+      h(
+        "tr",
+        {},
+        h("td", {}, h("time", { datetime: time.toISOString() }, time.toLocaleTimeString())),
+        h("td", {}, h("a", { href: link(method) }, method)),
+        h("td", {}, protocol),
+        h("td", {}, h(`span.code.${code === "ok" ? "ok" : "failed"}`, {}, code)),
+        h("td", {}, milliseconds(took)),
+        h("td", {}, String(generation)),
+      ),
+    );
     if (byId("calls").children.length > CALLS_MAX) byId("calls").lastChild.remove();
     this.#said(1);
   }

@@ -1,4 +1,4 @@
-// The explorer: what is served, as a tree; one method with its request and its answer; and what happens meanwhile.
+// The explorer: what is served, as a tree; one method, its request and answer; and what happens meanwhile.
 
 import { Answer } from "./answer.js";
 import { showMethod, showTypes } from "./docs.js";
@@ -42,7 +42,11 @@ async function navigate() {
   if (!method || (path === form.path && !messages)) return;
   answer.clear();
   byId("gone").textContent = "";
-  await Promise.all([form.show(path, method, messages), showMethod(path, method), showTypes(method.request, method.response)]);
+  await Promise.all([
+    form.show(path, method, messages),
+    showMethod(path, method),
+    showTypes(method.request, method.response),
+  ]);
   if (messages) history.replaceState(null, "", link(path)); // from here on it is a draft like any other
 }
 
@@ -55,14 +59,22 @@ async function refresh() {
   live.state(state);
   tree.show(state);
   if (form.path === null) return navigate();
-  if (before?.generation !== state.generation || JSON.stringify(before.refused) !== JSON.stringify(state.refused)) await follow();
+  if (
+    before?.generation !== state.generation ||
+    JSON.stringify(before.refused) !== JSON.stringify(state.refused)
+  )
+    await follow();
 }
 
 /** Show the open method as it is now. */
 async function follow() {
   const method = find(form.path);
   const change = tree.changed.get(form.path);
-  byId("gone").textContent = method ? (change ? `This method is ${change} since the last reload.` : "") : "This method has gone with the last reload.";
+  byId("gone").textContent = method
+    ? change
+      ? `This method is ${change} since the last reload.`
+      : ""
+    : "This method has gone with the last reload.";
   if (!method) return;
   form.update(method);
   await Promise.all([showMethod(form.path, method), showTypes(method.request, method.response)]);
@@ -102,10 +114,22 @@ addEventListener("hashchange", () => void navigate());
 addEventListener("keydown", key);
 byId("menu").addEventListener("click", () => openMenu(!byId("nav").classList.contains("open")));
 
-server.watch({
-  calls: (what) => { live.calls(what); refreshSoon(); }, // it comes first, each time that the server can be heard
-  call: (what) => live.call(what),
-  generation: refreshSoon,
-  missed: (what) => { live.missed(what); refreshSoon(); },
-  news: (what) => { live.news(what); refreshSoon(); },
-}, (is) => live.connected(is));
+server.watch(
+  {
+    calls: (what) => {
+      live.calls(what);
+      refreshSoon();
+    }, // it comes first, each time that the server can be heard
+    call: (what) => live.call(what),
+    generation: refreshSoon,
+    missed: (what) => {
+      live.missed(what);
+      refreshSoon();
+    },
+    news: (what) => {
+      live.news(what);
+      refreshSoon();
+    },
+  },
+  (is) => live.connected(is),
+);

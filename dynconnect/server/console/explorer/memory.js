@@ -12,7 +12,9 @@ const LENGTH_MAX = 20_000; // characters of one request
 export function history() {
   try {
     const found = JSON.parse(localStorage.getItem(KEY) ?? "[]");
-    return Array.isArray(found) ? found.filter((each) => typeof each?.method === "string" && Array.isArray(each.messages)) : [];
+    return Array.isArray(found)
+      ? found.filter((each) => typeof each?.method === "string" && Array.isArray(each.messages))
+      : [];
   } catch {
     return []; // another program's, or a browser that keeps nothing
   }
@@ -21,7 +23,8 @@ export function history() {
 /** @param {Past} past */
 export function remember(past) {
   if (past.messages.join("").length > LENGTH_MAX) return;
-  const same = (each) => each.method === past.method && JSON.stringify(each.messages) === JSON.stringify(past.messages);
+  const same = (each) =>
+    each.method === past.method && JSON.stringify(each.messages) === JSON.stringify(past.messages);
   keep([past, ...history().filter((each) => !same(each))].slice(0, KEPT_MAX));
 }
 
@@ -54,14 +57,19 @@ export function target(hash) {
 /** Text in URL-safe base64. */
 function encoded(text) {
   const bytes = new TextEncoder().encode(text);
-  return btoa(Array.from(bytes, (byte) => String.fromCharCode(byte)).join("")).replaceAll("+", "-").replaceAll("/", "_").replace(/=+$/, "");
+  return btoa(Array.from(bytes, (byte) => String.fromCharCode(byte)).join(""))
+    .replaceAll("+", "-")
+    .replaceAll("/", "_")
+    .replace(/=+$/, "");
 }
 
 function restored(text) {
   try {
     const bytes = atob(text.replaceAll("-", "+").replaceAll("_", "/"));
     const found = JSON.parse(new TextDecoder().decode(Uint8Array.from(bytes, (each) => each.charCodeAt(0))));
-    return Array.isArray(found) && found.length && found.every((each) => typeof each === "string") ? found : null;
+    return Array.isArray(found) && found.length && found.every((each) => typeof each === "string")
+      ? found
+      : null;
   } catch {
     return null;
   }

@@ -29,7 +29,10 @@ export class RequestForm {
     byId("send").addEventListener("click", () => void this.send());
     byId("cancel").addEventListener("click", () => this.cancel());
     byId("copy").addEventListener("click", () => void this.#copy());
-    byId("clear").addEventListener("click", () => { clearHistory(); this.#showHistory(); });
+    byId("clear").addEventListener("click", () => {
+      clearHistory();
+      this.#showHistory();
+    });
     fill(byId("copy-as"), ...[...Object.keys(FORMS), LINK].map((name) => h("option", {}, name)));
     this.#showHistory();
   }
@@ -83,13 +86,25 @@ export class RequestForm {
       label: `Message of the request, JSON of ${this.#method.request}`,
       type: this.#method.request,
       check: (value, signal) => check(path, value, signal),
-      changed: () => { byId("copied").hidden = true; },
+      changed: () => {
+        byId("copied").hidden = true;
+      },
     });
     editor.value = text;
     const item = h("li", {}, editor.element);
     if (this.#method.clientStreaming) {
-      const remove = () => { this.#editors.splice(this.#editors.indexOf(editor), 1); item.remove(); byId("add").focus(); };
-      item.append(h("button.remove", { type: "button", onclick: remove, "aria-label": "Remove this message" }, "Remove"));
+      const remove = () => {
+        this.#editors.splice(this.#editors.indexOf(editor), 1);
+        item.remove();
+        byId("add").focus();
+      };
+      item.append(
+        h(
+          "button.remove",
+          { type: "button", onclick: remove, "aria-label": "Remove this message" },
+          "Remove",
+        ),
+      );
     }
     this.#editors.push(editor);
     byId("messages").append(item);
@@ -127,8 +142,13 @@ export class RequestForm {
     }
     const { clientStreaming, serverStreaming } = this.#method;
     return {
-      origin: location.origin, path: this.#path, streaming: clientStreaming || serverStreaming, clientStreaming,
-      messages: this.#messages(), headers, timeout: deadline.value ? Number(deadline.value) : null,
+      origin: location.origin,
+      path: this.#path,
+      streaming: clientStreaming || serverStreaming,
+      clientStreaming,
+      messages: this.#messages(),
+      headers,
+      timeout: deadline.value ? Number(deadline.value) : null,
     };
   }
 
@@ -141,12 +161,20 @@ export class RequestForm {
     this.#answer.begin();
     const began = performance.now();
     const onMessage = (text) => this.#answer.message(text, performance.now() - began);
-    const outcome = await call(request, abort.signal, onMessage, (response) => this.#answer.headers(response));
+    const outcome = await call(request, abort.signal, onMessage, (response) =>
+      this.#answer.headers(response),
+    );
     const took = performance.now() - began;
     this.#abort = null;
     this.#running(false);
     this.#answer.end(outcome, took);
-    remember({ method: request.path, messages: request.messages, at: Date.now(), code: outcome.error?.code ?? "ok", milliseconds: took });
+    remember({
+      method: request.path,
+      messages: request.messages,
+      at: Date.now(),
+      code: outcome.error?.code ?? "ok",
+      milliseconds: took,
+    });
     this.#showHistory();
   }
 
@@ -165,20 +193,38 @@ export class RequestForm {
     const request = this.#request();
     if (!request) return;
     const name = byId("copy-as").value;
-    const text = name === LINK ? `${location.origin}/${link(this.#path, request.messages)}` : FORMS[name](request);
+    const text =
+      name === LINK ? `${location.origin}/${link(this.#path, request.messages)}` : FORMS[name](request);
     byId("copied").textContent = text;
     byId("copied").hidden = false;
-    byId("copied-note").textContent = (await toClipboard(text)) ? `${name} is on the clipboard.` : "The browser does not let this page copy: select it here.";
+    byId("copied-note").textContent = (await toClipboard(text))
+      ? `${name} is on the clipboard.`
+      : "The browser does not let this page copy: select it here.";
   }
 
   #showHistory() {
     const all = history();
     byId("past").hidden = !all.length;
-    fill(byId("history"), ...all.map((past) => h("li", {},
-      h("a", { href: link(past.method, past.messages), title: past.messages.join("\n").slice(0, 500) },
-        h("time", { datetime: new Date(past.at).toISOString() }, new Date(past.at).toLocaleTimeString()), " ", past.method.split("/")[1], " "),
-      h(`span.code.${past.code === "ok" ? "ok" : "failed"}`, {}, past.code), " ", h("span.quiet", {}, milliseconds(past.milliseconds)),
-    )));
+    fill(
+      byId("history"),
+      ...all.map((past) =>
+        h(
+          "li",
+          {},
+          h(
+            "a",
+            { href: link(past.method, past.messages), title: past.messages.join("\n").slice(0, 500) },
+            h("time", { datetime: new Date(past.at).toISOString() }, new Date(past.at).toLocaleTimeString()),
+            " ",
+            past.method.split("/")[1],
+            " ",
+          ),
+          h(`span.code.${past.code === "ok" ? "ok" : "failed"}`, {}, past.code),
+          " ",
+          h("span.quiet", {}, milliseconds(past.milliseconds)),
+        ),
+      ),
+    );
   }
 }
 

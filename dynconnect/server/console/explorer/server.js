@@ -17,7 +17,9 @@ export async function state() {
 /** A service, message or enum with its comments; null if there is none. */
 export function symbol(name) {
   if (!symbols.has(name)) {
-    const asked = get(`/-/symbols/${encodeURIComponent(name)}`).then((response) => response.json()).catch(() => null);
+    const asked = get(`/-/symbols/${encodeURIComponent(name)}`)
+      .then((response) => response.json())
+      .catch(() => null);
     symbols.set(name, asked);
   }
   return symbols.get(name);
@@ -38,10 +40,12 @@ export async function example(method) {
  * @returns {Promise<?{level: string, steps: Array<string|number>, name: boolean, what: string}>}
  */
 export async function check(method, text, signal) {
-  const response = await fetch(`/-/check/${method}`, { method: "POST", body: text, signal }).catch((error) => {
-    if (error.name === "AbortError") throw error;
-    return null; // the server is away, as sending will tell
-  });
+  const response = await fetch(`/-/check/${method}`, { method: "POST", body: text, signal }).catch(
+    (error) => {
+      if (error.name === "AbortError") throw error;
+      return null; // the server is away, as sending will tell
+    },
+  );
   return response?.ok ? (await response.json()).fault : null; // else it is too long, or the method has gone
 }
 

@@ -7,7 +7,9 @@ import { link } from "./memory.js";
 export function binding(method) {
   if (method.broken) return ["broken", `${method.boundBy}, whose file has an edit that was refused`];
   if (method.boundBy) return ["handler", method.boundBy];
-  return method.mock ? ["mock", "answers are made up: there is no handler"] : ["unbound", "there is no handler"];
+  return method.mock
+    ? ["mock", "answers are made up: there is no handler"]
+    : ["unbound", "there is no handler"];
 }
 
 /** The shape of a method in words. */
@@ -22,7 +24,8 @@ export function badges(method) {
   return [
     h(`span.badge.${word}`, { title: more }, word),
     h("span.badge", {}, shape(method)),
-    method.noSideEffects && h("span.badge", { title: "it changes nothing, and may be asked by GET" }, "idempotent"),
+    method.noSideEffects &&
+      h("span.badge", { title: "it changes nothing, and may be asked by GET" }, "idempotent"),
     method.deprecated && h("span.badge.broken", {}, "deprecated"),
   ];
 }
@@ -30,6 +33,7 @@ export function badges(method) {
 export class Tree {
   #state = null;
   #links = [];
+  #current = null;
   #changed = new Map(); // by method: what became of it in the last reload
   #closed = new Set(); // services
 
@@ -41,39 +45,50 @@ export class Tree {
 
   /** Show this state; what differs from the one before is marked. */
   show(state) {
-    if (this.#state && this.#state.generation !== state.generation) this.#changed = changes(this.#state, state);
+    if (this.#state && this.#state.generation !== state.generation)
+      this.#changed = changes(this.#state, state);
     this.#state = state;
     const focused = document.activeElement?.dataset?.method;
     this.#links = [];
-    fill(byId("tree"), ...Object.entries(state.services).map(([name, methods]) => this.#service(name, methods)));
+    fill(
+      byId("tree"),
+      ...Object.entries(state.services).map(([name, methods]) => this.#service(name, methods)),
+    );
     this.#filter();
-    this.current = this.current;
+    this.#mark();
     this.#links.find((each) => each.dataset.method === focused)?.focus();
   }
 
-  /** How many methods the last reload has changed. */
+  /** What became of methods in the last reload, "new" or "changed", by their paths. */
   get changed() {
     return this.#changed;
   }
 
-  get current() {
-    return this.now ?? null;
-  }
-
   /** Mark this method as the one that is shown. */
   set current(method) {
-    this.now = method;
+    this.#current = method;
+    this.#mark();
+  }
+
+  #mark() {
     for (const each of this.#links) {
-      if (each.dataset.method === method) each.setAttribute("aria-current", "page");
+      if (each.dataset.method === this.#current) each.setAttribute("aria-current", "page");
       else each.removeAttribute("aria-current");
     }
   }
 
   #service(name, methods) {
-    const note = ({ newState }) => (newState === "closed" ? this.#closed.add(name) : this.#closed.delete(name));
-    return h("details.service", { open: !this.#closed.has(name), ontoggle: note },
+    const note = ({ newState }) =>
+      newState === "closed" ? this.#closed.add(name) : this.#closed.delete(name);
+    return h(
+      "details.service",
+      { open: !this.#closed.has(name), ontoggle: note },
       h("summary", {}, ...named(name)),
-      h("ul", {}, ...Object.entries(methods).map(([method, each]) => this.#method(`${name}/${method}`, method, each))),
+      h(
+        "ul",
+        {},
+        ...Object.entries(methods).map(([method, each]) => this.#method(`${name}/${method}`, method, each)),
+      ),
     );
   }
 
@@ -81,9 +96,12 @@ export class Tree {
     const [word, more] = binding(method);
     const change = this.#changed.get(path);
     const streams = shape(method);
-    const element = h("a", { href: link(path), "data-method": path, "data-change": change, title: more },
+    const element = h(
+      "a",
+      { href: link(path), "data-method": path, "data-change": change, title: more },
       h("span.name", {}, name),
       change && h("span.change", {}, change),
+      method.noSideEffects && h("span.shape", { title: "it changes nothing" }, "idempotent"),
       streams !== "unary" && h("span.shape", { title: streams, "aria-label": streams }, arrows(method)),
       h(`span.badge.${word}`, {}, word),
     );
@@ -111,8 +129,10 @@ export class Tree {
     const first = this.#visible()[0];
     if (event.key === "ArrowDown") first?.focus();
     else if (event.key === "Enter") first?.click();
-    else if (event.key === "Escape" && event.target.value) { event.target.value = ""; this.#filter(); }
-    else return;
+    else if (event.key === "Escape" && event.target.value) {
+      event.target.value = "";
+      this.#filter();
+    } else return;
     event.preventDefault();
     event.stopPropagation();
   }
@@ -155,6 +175,8 @@ function changes(before, after) {
 }
 
 function flat({ services }) {
-  const pairs = Object.entries(services).flatMap(([name, methods]) => Object.entries(methods).map(([method, each]) => [`${name}/${method}`, each]));
+  const pairs = Object.entries(services).flatMap(([name, methods]) =>
+    Object.entries(methods).map(([method, each]) => [`${name}/${method}`, each]),
+  );
   return new Map(pairs);
 }

@@ -31,8 +31,8 @@ export function hasForm(name) {
 
 /**
  * The field whose value, or a part of it, lies at `steps` in a message of the type `root`.
- * @returns {Promise<?{field: ?object, holds: string, kind: string, whole: boolean}>} holds: the type of the value;
- *     whole: it is all of a repeated field or a map; null if there is no such place
+ * @returns {Promise<?{field: ?object, holds: string, kind: string, whole: boolean}>}
+ *     holds: the type of the value; whole: it is all of a repeated field or a map; null: there is no such one
  */
 export async function at(root, steps) {
   let found = { field: null, holds: root, kind: "message", whole: false };
@@ -52,13 +52,14 @@ export async function at(root, steps) {
 
 /**
  * What may stand at a place that `context` of json_text.js has found.
- * @returns {Promise<Array<{label: string, insert: string, note: string, back: number}>>} back: how many characters
- *     before the end of what is inserted the caret goes
+ * @returns {Promise<Array<{label: string, insert: string, note: string, back: number}>>}
+ *     back: how many characters before the end of what is inserted the caret goes
  */
 export async function candidates(root, place) {
   const found = await at(root, place.steps);
   if (!found) return [];
-  if (place.wants === "key") return found.whole || found.kind !== "message" || hasForm(found.holds) ? [] : names(found.holds, place);
+  if (place.wants === "key")
+    return found.whole || found.kind !== "message" || hasForm(found.holds) ? [] : names(found.holds, place);
   return values(found, place);
 }
 
@@ -71,7 +72,13 @@ async function names(type, place) {
     .sort((one, other) => rank(one, typed) - rank(other, typed))
     .map((field) => {
       const stub = stubOf(field);
-      return { label: field.json, insert: `"${field.json}": ${stub}`, name: `"${field.json}"`, note: field.type, back: /["\]}]$/.test(stub) ? 1 : 0 };
+      return {
+        label: field.json,
+        insert: `"${field.json}": ${stub}`,
+        name: `"${field.json}"`,
+        note: field.type,
+        back: /["\]}]$/.test(stub) ? 1 : 0,
+      };
     });
 }
 
@@ -84,7 +91,12 @@ function stubOf(field) {
   if (field.shape === "repeated") return "[]";
   if (field.shape === "map") return "{}";
   if (field.kind === "message") return FORMS[field.holds] ?? "{}";
-  return field.kind === "enum" || field.holds === "string" || field.holds === "bytes" || WHOLE.has(field.holds) ? '""' : "";
+  return field.kind === "enum" ||
+    field.holds === "string" ||
+    field.holds === "bytes" ||
+    WHOLE.has(field.holds)
+    ? '""'
+    : "";
 }
 
 async function values(found, place) {
