@@ -150,6 +150,18 @@ def test_a_call_is_cancelled(page, url):
     expect(log.get_by_role("row").filter(has_text=f"{SERVICE}/Waitconnectcanceled")).to_have_count(1)
 
 
+def test_a_call_ends_with_its_method_out_of_sight(page, url):
+    opened(page, url, "Wait")
+    send(page)
+    expect(outcome(page)).to_have_text("waiting…")
+    link(page, "Get").click()
+    expect(outcome(page)).to_be_empty()
+    expect(editor(page)).to_have_value(re.compile('"id"'))
+    send(page)
+    expect(outcome(page)).to_have_text(re.compile("^ok"))
+    expect(responses(page)).to_have_count(1)
+
+
 def test_a_deadline_passes(page, url, watched):
     watched[0].allowed.add(f"/{SERVICE}/Wait")
     opened(page, url, "Wait")
@@ -274,6 +286,26 @@ def test_the_history_outlives_the_page_and_keeps_no_headers(page, context, url):
     expect(editor(other)).to_have_value('{"id": "o-7"}')
     other.get_by_role("button", name="Clear the history").click()
     expect(entry).to_have_count(0)
+
+
+KEPT = [
+    "{",
+    "3",
+    "null",
+    "[null, 3, {}]",
+    '[{"method": "a/b", "messages": ["{}"], "code": "ok", "at": "now"}]',
+]
+
+
+@pytest.mark.parametrize("kept", KEPT)
+def test_what_others_keep_in_the_browser_does_no_harm(page, url, kept):
+    opened(page, url)
+    page.evaluate("kept => localStorage.setItem('dynconnect.history', kept)", kept)
+    page.reload()
+    send(page)
+    expect(outcome(page)).to_have_text(re.compile("^ok"))
+    page.get_by_text("History", exact=True).click()
+    expect(page.locator("#history").get_by_role("listitem")).to_have_count(1)
 
 
 def test_calls_of_others_are_told_too(page, url):

@@ -47,7 +47,7 @@ export class Answer {
     this.#count += 1;
     this.#waiting.push({ text, after, number: this.#count });
     if (this.#waiting.length === 1) requestAnimationFrame(() => this.#flush());
-    if (this.#waiting.length > SHOWN_MAX) this.#waiting.splice(1, 1);
+    if (this.#waiting.length > SHOWN_MAX) this.#waiting.shift();
   }
 
   #flush() {

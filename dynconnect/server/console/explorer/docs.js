@@ -4,6 +4,8 @@ import { byId, fill, h, paragraphs, table } from "./dom.js";
 import { symbol } from "./server.js";
 import { badges } from "./tree.js";
 
+let asked = 0; // how often types were to be shown: the last ones are
+
 /** Show the head of a method: its name, badges, declaration and comment. */
 export async function showMethod(path, method) {
   const [service, name] = path.split("/");
@@ -22,15 +24,16 @@ export async function showMethod(path, method) {
     ")",
   );
   const found = await symbol(service);
-  if (byId("title").textContent !== name) return; // another one was chosen meanwhile
+  if (byId("service").textContent !== service || byId("title").textContent !== name) return; // another by now
   fill(byId("comment"), ...paragraphs(found?.methods[name] ?? ""));
   byId("service").title = found?.comment ?? "";
 }
 
 /** Show the tables of these types, the first things that a reader of a method asks for. */
 export async function showTypes(...names) {
+  const mine = (asked += 1);
   const sections = await Promise.all([...new Set(names)].map(section));
-  fill(byId("types"), ...sections);
+  if (asked === mine) fill(byId("types"), ...sections);
 }
 
 function typed(streams, name) {

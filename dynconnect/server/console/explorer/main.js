@@ -7,7 +7,7 @@ import { Live } from "./live.js";
 import { link, target } from "./memory.js";
 import { RequestForm } from "./request.js";
 import * as server from "./server.js";
-import { Tree } from "./tree.js";
+import { isSame, Tree } from "./tree.js";
 
 const tree = new Tree();
 const live = new Live();
@@ -55,15 +55,12 @@ async function refresh() {
   again = false;
   const before = state;
   state = await server.state();
-  if (before && before.generation !== state.generation) server.forget();
+  const same = before !== null && isSame(before, state);
+  if (!same) server.forget();
   live.state(state);
   tree.show(state);
   if (form.path === null) return navigate();
-  if (
-    before?.generation !== state.generation ||
-    JSON.stringify(before.refused) !== JSON.stringify(state.refused)
-  )
-    await follow();
+  if (!same || JSON.stringify(before.refused) !== JSON.stringify(state.refused)) await follow();
 }
 
 /** Show the open method as it is now. */

@@ -1,7 +1,8 @@
 // What outlives a page: the history of calls, in this browser, and links to a method with its request.
 // Headers are in neither: they may hold secrets.
 
-const KEY = "dynconnect.history";
+const HISTORY = "dynconnect.history";
+const HEADERS = "dynconnect.headers";
 const KEPT_MAX = 50; // calls
 const LENGTH_MAX = 20_000; // characters of one request
 
@@ -9,15 +10,19 @@ const LENGTH_MAX = 20_000; // characters of one request
  * @typedef {{method: string, messages: string[], at: number, code: string, milliseconds: number}} Past
  * @returns {Past[]} newest first
  */
-export function history() {
+export function pastCalls() {
   try {
-    const found = JSON.parse(localStorage.getItem(KEY) ?? "[]");
-    return Array.isArray(found)
-      ? found.filter((each) => typeof each?.method === "string" && Array.isArray(each.messages))
-      : [];
+    const found = JSON.parse(localStorage.getItem(HISTORY) ?? "[]");
+    return Array.isArray(found) ? found.filter(isPast) : [];
   } catch {
     return []; // another program's, or a browser that keeps nothing
   }
+}
+
+function isPast(each) {
+  const texts = [each?.method, each?.code, ...(Array.isArray(each?.messages) ? each.messages : [null])];
+  const numbers = [each?.at, each?.milliseconds];
+  return texts.every((text) => typeof text === "string") && numbers.every(Number.isFinite);
 }
 
 /** @param {Past} past */
@@ -25,7 +30,7 @@ export function remember(past) {
   if (past.messages.join("").length > LENGTH_MAX) return;
   const same = (each) =>
     each.method === past.method && JSON.stringify(each.messages) === JSON.stringify(past.messages);
-  keep([past, ...history().filter((each) => !same(each))].slice(0, KEPT_MAX));
+  keep([past, ...pastCalls().filter((each) => !same(each))].slice(0, KEPT_MAX));
 }
 
 export function clearHistory() {
@@ -34,9 +39,27 @@ export function clearHistory() {
 
 function keep(all) {
   try {
-    localStorage.setItem(KEY, JSON.stringify(all));
+    localStorage.setItem(HISTORY, JSON.stringify(all));
   } catch {
     // full, or not allowed
+  }
+}
+
+/** The headers that were written on this tab, which forgets them when it is closed. */
+export function headersKept() {
+  try {
+    return sessionStorage.getItem(HEADERS) ?? "";
+  } catch {
+    return "";
+  }
+}
+
+/** @param {string} text */
+export function keepHeaders(text) {
+  try {
+    sessionStorage.setItem(HEADERS, text);
+  } catch {
+    // not allowed
   }
 }
 

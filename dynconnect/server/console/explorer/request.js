@@ -5,11 +5,10 @@ import { FORMS } from "./copy.js";
 import { byId, fill, h, milliseconds, toClipboard } from "./dom.js";
 import { Editor } from "./editor.js";
 import { pretty } from "./json_text.js";
-import { clearHistory, history, link, remember } from "./memory.js";
+import { clearHistory, headersKept, keepHeaders, link, pastCalls, remember } from "./memory.js";
 import { check, example } from "./server.js";
 
 const LINK = "Link";
-const HEADERS = "dynconnect.headers";
 
 export class RequestForm {
   #path = null;
@@ -22,7 +21,7 @@ export class RequestForm {
   /** @param {import("./answer.js").Answer} answer */
   constructor(answer) {
     this.#answer = answer;
-    byId("headers").value = sessionStorage.getItem(HEADERS) ?? "";
+    byId("headers").value = headersKept();
     byId("headers").addEventListener("input", () => this.#headers());
     byId("add").addEventListener("click", () => this.#add("{}").focus());
     byId("example").addEventListener("click", () => void this.#example());
@@ -43,6 +42,7 @@ export class RequestForm {
 
   /** Show a method, with these messages, or those that were written before, or else an example. */
   async show(path, method, messages = null) {
+    this.#drop();
     if (this.#path !== null) this.#drafts.set(this.#path, this.#messages());
     this.#path = path;
     this.#method = method;
@@ -118,7 +118,7 @@ export class RequestForm {
   /** The headers that are to be sent; null if a line is none, which is said. */
   #headers() {
     const text = byId("headers").value;
-    sessionStorage.setItem(HEADERS, text);
+    keepHeaders(text);
     const pairs = [];
     let fault = "";
     for (const line of text.split("\n").filter((each) => each.trim())) {
@@ -160,10 +160,13 @@ export class RequestForm {
     this.#running(true);
     this.#answer.begin();
     const began = performance.now();
-    const onMessage = (text) => this.#answer.message(text, performance.now() - began);
-    const outcome = await call(request, abort.signal, onMessage, (response) =>
-      this.#answer.headers(response),
+    const outcome = await call(
+      request,
+      abort.signal,
+      (text) => this.#abort === abort && this.#answer.message(text, performance.now() - began),
+      (response) => this.#abort === abort && this.#answer.headers(response),
     );
+    if (this.#abort !== abort) return; // another method is shown, or this one anew
     const took = performance.now() - began;
     this.#abort = null;
     this.#running(false);
@@ -181,6 +184,13 @@ export class RequestForm {
   /** Give up the call that runs. */
   cancel() {
     this.#abort?.abort();
+  }
+
+  /** Give it up, and show nothing of it any more. */
+  #drop() {
+    this.#abort?.abort();
+    this.#abort = null;
+    this.#running(false);
   }
 
   #running(runs) {
@@ -203,7 +213,7 @@ export class RequestForm {
   }
 
   #showHistory() {
-    const all = history();
+    const all = pastCalls();
     byId("past").hidden = !all.length;
     fill(
       byId("history"),

@@ -45,8 +45,7 @@ export class Tree {
 
   /** Show this state; what differs from the one before is marked. */
   show(state) {
-    if (this.#state && this.#state.generation !== state.generation)
-      this.#changed = changes(this.#state, state);
+    if (this.#state && !isSame(this.#state, state)) this.#changed = changes(this.#state, state);
     this.#state = state;
     const focused = document.activeElement?.dataset?.method;
     this.#links = [];
@@ -78,8 +77,7 @@ export class Tree {
   }
 
   #service(name, methods) {
-    const note = ({ newState }) =>
-      newState === "closed" ? this.#closed.add(name) : this.#closed.delete(name);
+    const note = ({ target }) => (target.open ? this.#closed.delete(name) : this.#closed.add(name));
     return h(
       "details.service",
       { open: !this.#closed.has(name), ontoggle: note },
@@ -161,6 +159,11 @@ function arrows({ clientStreaming, serverStreaming }) {
 function named(name) {
   const at = name.lastIndexOf(".") + 1;
   return [h("span.package", {}, name.slice(0, at)), h("span", {}, name.slice(at))];
+}
+
+/** Whether it is the same generation in both; another process begins to count anew. */
+export function isSame(one, other) {
+  return one.generation === other.generation && one.hash === other.hash;
 }
 
 /** What became of each method that is not as it was. */
