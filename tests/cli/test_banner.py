@@ -97,6 +97,13 @@ def test_z13_what_reflection_shows_is_said_if_that_is_not_all(tmp_path, endpoint
     assert line in capsys.readouterr().err.splitlines()
 
 
+@pytest.mark.parametrize("explorer", [False, True])
+def test_the_explorer_is_told_of_where_there_is_one(tmp_path, endpoint, capsys, explorer):
+    banner.show(make(tmp_path, 1), endpoint, ENGINES[DEFAULT], explorer=explorer)
+    said = f"{endpoint.url}/  explore and call it in a browser" in capsys.readouterr().err
+    assert said is explorer
+
+
 def test_the_summary_tells_files_methods_and_handlers_to_the_output(tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
     make(tmp_path, 25, 1, PLUGIN.replace("do1", "do0"))
