@@ -12,7 +12,6 @@ from weakref import WeakKeyDictionary
 
 from google.protobuf.descriptor import Descriptor
 from google.protobuf.descriptor_pb2 import DescriptorProto, EnumDescriptorProto, FileDescriptorSet
-from google.protobuf.message import Message
 
 from dynconnect.live.generation import Generation, Route
 from dynconnect.live.generations import Generations
@@ -51,8 +50,8 @@ class Shown:
         return self.everybody or is_near(scope)
 
 
-_types: WeakKeyDictionary[Schema, dict[type[Message], bytes]] = WeakKeyDictionary()
-"""What digests take from the messages of a schema, which does not change."""
+_types: WeakKeyDictionary[Schema, dict[str, bytes]] = WeakKeyDictionary()
+"""What digests take from the messages of a schema, which does not change, by their names."""
 
 
 def state_of(generation: Generation, feed: Feed) -> dict[str, object]:
@@ -106,16 +105,17 @@ def _digest(schema: Schema, route: Route) -> str:
     shape = (method.client_streaming, method.server_streaming, method.no_side_effects, route.bound_by is None)
     digest = hashlib.sha256(repr((shape, route.mocked)).encode() + route.code)
     for message in (method.input, method.output):
-        digest.update(_type_digest(schema, message))
+        digest.update(_type_digest(schema, descriptor_of(message)))
     return digest.hexdigest()[:16]
 
 
-def _type_digest(schema: Schema, message: type[Message]) -> bytes:
+def _type_digest(schema: Schema, message: Descriptor) -> bytes:
     known = _types.setdefault(schema, {})
-    if message not in known:
-        found = sorted(reachable(descriptor_of(message)), key=lambda each: each.full_name)
-        known[message] = hashlib.sha256(b"".join(map(_declared, found))).digest()
-    return known[message]
+    name = message.full_name
+    if name not in known:
+        found = sorted(reachable(message), key=lambda each: each.full_name)
+        known[name] = hashlib.sha256(b"".join(map(_declared, found))).digest()
+    return known[name]
 
 
 def _declared(message: Descriptor) -> bytes:

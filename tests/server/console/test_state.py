@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import json
+import weakref
 
 import pytest
 from support import schema
@@ -135,6 +137,17 @@ def digests(tmp_path):
 def test_a_digest_differs_once_a_call_may_come_to_something_else(digests, edit, expected):
     old, new = digests(), digests(**edit)
     assert {name for name in old if old[name] != new[name]} == expected
+
+
+def test_it_keeps_no_schema(tmp_path):
+    (tmp_path / "shop.binpb").write_bytes(make_set())
+    generation = build([str(tmp_path / "shop.binpb")], [])
+    assert told(generation)["services"]
+    gone = weakref.ref(generation.schema)
+    generation.close()
+    del generation
+    gc.collect()
+    assert gone() is None
 
 
 def test_a_digest_has_the_types_that_are_reached(digests):
