@@ -63,18 +63,19 @@ def command(folder: str, schema: str | None) -> None:
     It is of SCHEMA, a descriptor set or a folder of .proto files, which is copied; or of a small one.
     """
     from dynconnect.live.build import read_schema
-    from dynconnect.plugins.skeleton import skeleton
 
     root = Path(folder)
     if root.exists() and any(root.iterdir() if root.is_dir() else [root]):
         raise FindingsError([Finding(folder, "there is something already", "name a new folder")])
     found = None if schema is None else read_schema([schema])
-    (root / "plugins").mkdir(parents=True)
-    (root / "tests").mkdir()
-    copied = _copied(schema, root)
-    found = found or read_schema([str(root / copied)])
-    (root / "plugins" / "handlers.py").write_text(skeleton(found.services))
-    _write_test(root, copied, found)
+    root.mkdir(parents=True, exist_ok=True)
+    try:
+        copied = _copied(schema, root)
+        found = found or read_schema([str(root / copied)])
+        _write(root, copied, found)
+    except BaseException:
+        shutil.rmtree(root)  # or the next attempt would find something there
+        raise
     click.echo(f"{folder}: {len(found.services)} services, {len(found.methods)} methods; now try:")
     for line in (f"cd {folder}", f"dynconnect dev {copied} --plugins plugins", "pytest"):
         click.echo(f"  {line}")
@@ -95,7 +96,13 @@ def _copied(schema: str | None, root: Path) -> str:
     return source.name
 
 
-def _write_test(root: Path, schema: str, found: Schema) -> None:
+def _write(root: Path, schema: str, found: Schema) -> None:
+    """Write the handlers, and a test of the simplest."""
+    from dynconnect.plugins.skeleton import skeleton
+
+    (root / "plugins").mkdir()
+    (root / "plugins" / "handlers.py").write_text(skeleton(found.services))
+    (root / "tests").mkdir()
     method = min(found.methods.values(), key=_streams, default=None)
     if method is None:
         return

@@ -12,6 +12,9 @@ import pytest
 from support.project import PROTO, write
 from support.serving import finish, program
 
+from dynconnect.cli.init import command
+from dynconnect.schema.finding import FindingsError
+
 
 def made(tmp_path, *schema):
     done = finish("init", "here", *schema, cwd=tmp_path)
@@ -49,6 +52,15 @@ def test_a_project_of_a_schema_of_ones_own_has_every_method_in_its_shape(tmp_pat
     passes(project)
     checked = finish("check", schema.name, "--plugins", "plugins", cwd=project)
     assert checked.stdout.splitlines()[-1] == "1 service, 5 methods: 5 bound, 0 unimplemented"
+
+
+def test_without_a_compiler_nothing_is_left_behind(tmp_path, monkeypatch):
+    monkeypatch.setattr("dynconnect.schema.compiler.find_spec", lambda _name: None)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(FindingsError, match=r"pip install 'dynconnect\[protoc\]'"):
+        command.main(["here"], standalone_mode=False)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_folder_that_has_something_is_left_alone(tmp_path):
