@@ -79,7 +79,7 @@ def _field(schema: Schema, owner: Descriptor, field: FieldDescriptor) -> Json:
         "number": field.number,
         "type": type_of(field),
         "shape": shape,
-        "holds": named.full_name if named is not None else type_of(value).removeprefix("repeated "),
+        "holds": named.full_name if named is not None else type_of(value).rpartition(" ")[2],
         "kind": "message" if value.message_type else "enum" if value.enum_type else "scalar",
         "oneof": oneof_of(field),
         "deprecated": field.GetOptions().deprecated,

@@ -93,6 +93,12 @@ def test_a_message_has_its_fields(schema, at, expected):
     assert field["deprecated"] is (field["name"] == "cash")
 
 
+def test_a_required_field_holds_what_its_type_says():
+    proto = 'syntax = "proto2"; message A { required string text = 1; }'
+    (field,) = symbol_of(make_schema(proto, "a.proto"), "A")["fields"]
+    assert (field["type"], field["holds"]) == ("required string", "string")
+
+
 def test_it_is_json(schema):
     for name in ("shop.v1.Orders", "shop.v1.Order", "shop.v1.Order.Kind"):
         assert json.loads(json.dumps(symbol_of(schema, name))) == symbol_of(schema, name)

@@ -19,7 +19,8 @@ let again = false;
 
 function find(path) {
   const [service, name] = path.split("/");
-  return state?.services[service]?.[name] ?? null;
+  const methods = Object.hasOwn(state.services, service) ? state.services[service] : {};
+  return Object.hasOwn(methods, name) ? methods[name] : null;
 }
 
 /** Show the method that the address names, or the first one. */

@@ -2,31 +2,40 @@
 
 import { symbol } from "./server.js";
 
-/** Types that JSON writes in a form of their own, and an example of it. */
-const FORMS = {
-  "google.protobuf.Any": null,
-  "google.protobuf.BoolValue": "true",
-  "google.protobuf.BytesValue": '""',
-  "google.protobuf.DoubleValue": "1.5",
-  "google.protobuf.Duration": '"1.5s"',
-  "google.protobuf.FieldMask": '"name"',
-  "google.protobuf.FloatValue": "1.5",
-  "google.protobuf.Int32Value": "1",
-  "google.protobuf.Int64Value": '"1"',
-  "google.protobuf.ListValue": "[]",
-  "google.protobuf.StringValue": '""',
-  "google.protobuf.Struct": "{}",
-  "google.protobuf.Timestamp": '"2026-01-01T00:00:00Z"',
-  "google.protobuf.UInt32Value": "1",
-  "google.protobuf.UInt64Value": '"1"',
-  "google.protobuf.Value": '""',
-};
+const PACKAGE = "google.protobuf.";
+
+/** Types of that package that JSON writes in a form of their own, and an example of it. */
+const FORMS = new Map(
+  Object.entries({
+    Any: null,
+    BoolValue: "true",
+    BytesValue: '""',
+    DoubleValue: "1.5",
+    Duration: '"1.5s"',
+    FieldMask: '"name"',
+    FloatValue: "1.5",
+    Int32Value: "1",
+    Int64Value: '"1"',
+    ListValue: "[]",
+    StringValue: '""',
+    Struct: "{}",
+    Timestamp: '"2026-01-01T00:00:00Z"',
+    UInt32Value: "1",
+    UInt64Value: '"1"',
+    Value: '""',
+  }),
+);
 
 const WHOLE = new Set(["int64", "uint64", "sint64", "fixed64", "sfixed64"]);
 
+/** The name of a type of google.protobuf, without the package; null for others. */
+function formOf(name) {
+  return name.startsWith(PACKAGE) ? name.slice(PACKAGE.length) : null;
+}
+
 /** Whether JSON writes a message type in a form of its own. */
 export function hasForm(name) {
-  return name in FORMS;
+  return FORMS.has(formOf(name));
 }
 
 /**
@@ -90,7 +99,7 @@ function rank(field, typed) {
 function stubOf(field) {
   if (field.shape === "repeated") return "[]";
   if (field.shape === "map") return "{}";
-  if (field.kind === "message") return FORMS[field.holds] ?? "{}";
+  if (field.kind === "message") return FORMS.get(formOf(field.holds)) ?? "{}";
   return field.kind === "enum" ||
     field.holds === "string" ||
     field.holds === "bytes" ||
@@ -111,8 +120,8 @@ async function values(found, place) {
     options = [option("true", "bool"), option("false", "bool")];
   } else if (found.holds === "google.protobuf.Timestamp") {
     options = [option(`"${new Date().toISOString()}"`, "now")];
-  } else if (hasForm(found.holds) && FORMS[found.holds]) {
-    options = [option(FORMS[found.holds], found.holds)];
+  } else if (hasForm(found.holds) && FORMS.get(formOf(found.holds))) {
+    options = [option(FORMS.get(formOf(found.holds)), found.holds)];
   }
   return options.filter((each) => each.label.toLowerCase().includes(typed) && each.label !== place.typed);
 }
