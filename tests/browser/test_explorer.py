@@ -210,6 +210,13 @@ FAULTS = [
     pytest.param('{"orderld": "1"}', '"orderld"', "did you mean orderId?", "warning", id="a name"),
     pytest.param('{"bySku": {"a b": 3}}', "3", "expected an object", "error", id="in a map"),
     pytest.param('{"status": "OPEN"}', '"OPEN"', "OPEN", "error", id="an enum"),
+    pytest.param(
+        '{"lines": [%s{"count": "x"}]}' % ('{"sku": "a"}, ' * 3000),
+        '"x"',
+        "lines[3000].count",
+        "error",
+        id="long",
+    ),
     pytest.param('{"orderId": "a" "b"}', '"b"', "expected a comma or the end", "error", id="no JSON"),
 ]
 

@@ -90,7 +90,10 @@ def test_a_method_goes_and_its_request_stays(page, server, shop):
     shop.edit(shop.schema, "  rpc Quote(GetRequest) returns (Order);\n", "")
     expect(page.locator("#gone")).to_have_text("This method has gone with the last reload.")
     expect(link(page, "Quote")).to_have_count(0)
-    expect(editor(page)).to_have_value('{"id": "mine"}')
+    editor(page).press("End")
+    editor(page).press_sequentially(" ")
+    expect(page.locator(".editor .fault")).to_contain_text("there is no method shop.v1.Orders/Quote")
+    expect(editor(page)).to_have_value('{"id": "mine"} ')
     expect(notice(page)).to_contain_text("breaks wire")
 
 

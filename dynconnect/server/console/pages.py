@@ -10,7 +10,6 @@ from typing import TypeAlias, cast
 
 from quart import Quart, Response, request
 
-from dynconnect.live.generation import Route
 from dynconnect.plugins.health import WHOLE
 from dynconnect.server.asgi_call import App
 from dynconnect.server.console import reference, requests
@@ -105,25 +104,17 @@ def _add_reference(app: Quart, shown: Shown) -> None:
 
     @app.get("/-/example/<service>/<method>")
     def example(service: str, method: str) -> Answer:
-        route = _route(shown, service, method)
-        return _no_method(service, method) if route is None else (requests.example(route), 200, JSON)
+        route = shown.generation.routes.get(f"/{service}/{method}")
+        if route is None:
+            return f"there is no method {service}/{method}\n", 404, TEXT
+        return requests.example(route), 200, JSON
 
     @app.post("/-/check/<service>/<method>")
     async def check(service: str, method: str) -> Answer:
         data = cast("bytes", await request.get_data())
-        generation, route = shown.generation, _route(shown, service, method)
-        if route is None:
-            return _no_method(service, method)
-        fault = await asyncio.to_thread(requests.fault, generation, route, data)
+        generation = shown.generation
+        fault = await asyncio.to_thread(requests.fault, generation, f"{service}/{method}", data)
         return {"fault": fault}, 200, NOT_STORED
-
-
-def _route(shown: Shown, service: str, method: str) -> Route | None:
-    return shown.generation.routes.get(f"/{service}/{method}")
-
-
-def _no_method(service: str, method: str) -> Answer:
-    return f"there is no method {service}/{method}\n", 404, TEXT
 
 
 async def _stream(watcher: Watcher) -> AsyncIterator[bytes]:

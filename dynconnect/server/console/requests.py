@@ -25,12 +25,15 @@ def example(route: Route) -> bytes:
         return b"{}"
 
 
-def fault(generation: Generation, route: Route, data: bytes) -> dict[str, object] | None:
-    """What is wrong with the request *data*: where, by fields, keys and indices, and what.
+def fault(generation: Generation, name: str, data: bytes) -> dict[str, object] | None:
+    """What is wrong with the request *data* of the method *name*: where (fields, keys and indices), and what.
 
     It is the *name* there, or else the value. A field that the message does not have is a warning, where it
     would be ignored; None if all is well.
     """
+    route = generation.routes.get(f"/{name}")
+    if route is None:
+        return {"level": "error", "steps": [], "name": False, "what": f"there is no method {name}"}
     found = _fault(route, route.codecs["json"], data)
     if found is not None:
         return {"level": "error", **found}

@@ -140,7 +140,8 @@ async def test_a_request_is_checked_before_it_is_sent(shown):
     status, body = await checked(shown, "Echo", b'{"number": "x"}')
     fault = json.loads(body)["fault"]
     assert (status, fault["level"], fault["steps"]) == (200, "error", ["number"])
-    assert (await checked(shown, "Ecco", b"{}"))[0] == 404
+    _, body = await checked(shown, "Ecco", b"{}")
+    assert json.loads(body)["fault"]["what"] == "there is no method test.v1.Notes/Ecco"
 
 
 async def test_no_more_of_a_request_is_looked_at_than_a_limit(shown):

@@ -5,7 +5,7 @@ import { coloured } from "./editor.js";
 import { pretty, read } from "./json_text.js";
 
 const SHOWN_MAX = 500; // messages of a stream
-const COLOURED_MAX = 100_000; // characters of one message
+const READ_MAX = 500_000; // characters of one message; a longer one is shown as it came
 
 export class Answer {
   #count = 0;
@@ -120,7 +120,7 @@ function detail({ type, value, debug }) {
 }
 
 function shown(text) {
-  if (text.length > COLOURED_MAX) return [text];
+  if (text.length > READ_MAX) return [text];
   const lines = pretty(text);
   return coloured(lines, read(lines).tokens);
 }

@@ -6,6 +6,7 @@ import { candidates } from "./types.js";
 
 const CHECK_AFTER = 250; // milliseconds without a key
 const SHOWN_MAX = 50; // candidates
+const COLOURED_MAX = 4000; // tokens
 
 let count = 0;
 
@@ -239,8 +240,13 @@ export class Editor {
   }
 }
 
-/** The text in colours, of which a part is marked. */
+/** The text in colours, unless it is too long for a page to be quick with, of which a part is marked. */
 export function coloured(text, tokens, mark = null) {
+  if (tokens.length > COLOURED_MAX) {
+    const { start, end } = mark ?? { start: 0, end: 0 };
+    const marked = h("span", { "data-mark": mark?.level }, text.slice(start, end));
+    return [text.slice(0, start), marked, text.slice(end)];
+  }
   const parts = [];
   let at = 0;
   for (const token of tokens) {

@@ -46,7 +46,7 @@ export async function check(method, text, signal) {
       return null; // the server is away, as sending will tell
     },
   );
-  return response?.ok ? (await response.json()).fault : null; // else it is too long, or the method has gone
+  return response?.ok ? (await response.json()).fault : null; // else it is too long to be looked at
 }
 
 const RETRY = 1000; // milliseconds
