@@ -53,8 +53,9 @@ def url(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def browser():
-    from playwright.sync_api import sync_playwright
+    from playwright.sync_api import expect, sync_playwright
 
+    expect.set_options(timeout=GUARD)
     with sync_playwright() as playwright:
         # As root, as in CI, Chromium has no sandbox.
         options = ["--no-sandbox"] if os.geteuid() == 0 else []

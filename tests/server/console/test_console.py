@@ -196,6 +196,14 @@ async def test_nobody_else_sees_it(shown, app, path, client, host):
     assert (await get(app, path, **LOCAL))[0] == 404, "and without being asked for nobody does"
 
 
+async def test_whoever_started_the_server_hears_once_why(shown, caplog):
+    for _ in range(2):
+        await get(shown, "/", headers={"host": "api.example.com"})
+    await get(shown, "/elsewhere", headers={"host": "api.example.com"})
+    (said,) = caplog.messages
+    assert "with --explorer it is for everybody" in said
+
+
 async def test_everybody_sees_it_if_that_was_asked_for(server):
     console = Console(server.statuses, server.not_found, Shown(server, server.feed, everybody=True))
     scope = {"client": ("192.0.2.7", 50123), "headers": {"host": "api.example.com"}}
