@@ -9,11 +9,12 @@ import sys
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from support.project import PROTO, write
 from support.serving import finish, program
 
-from dynconnect.cli.init import command
-from dynconnect.schema.finding import FindingsError
+from dynconnect.cli.main import main
+from dynconnect.cli.report import BAD_INPUT
 
 
 def made(tmp_path, *schema):
@@ -58,8 +59,9 @@ def test_without_a_compiler_nothing_is_left_behind(tmp_path, monkeypatch):
     monkeypatch.setattr("dynconnect.schema.compiler.find_spec", lambda _name: None)
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(FindingsError, match=r"pip install 'dynconnect\[protoc\]'"):
-        command.main(["here"], standalone_mode=False)
+    done = CliRunner().invoke(main, ["init", "here"])
+    assert done.exit_code == BAD_INPUT
+    assert "pip install 'dynconnect[protoc]'" in done.output
     assert list(tmp_path.iterdir()) == []
 
 
