@@ -80,8 +80,11 @@ def test_a_schema_grows_under_an_open_request(page, server, shop):
     expect(link(page, "Get")).to_have_text("Getchangedidempotenthandler")
     expect(link(page, "Import")).not_to_contain_text("changed")
     expect(page.locator("#gone")).to_have_text("This method is changed since the last reload.")
+    page.goto(f"{server.url}/#/{SERVICE}/Fresh")
+    expect(page.locator("#empty")).to_have_text(f"There is no method {SERVICE}/Fresh.")
     shop.edit(shop.schema, "  // Has no handler.\n", "  rpc Fresh(GetRequest) returns (Count);\n")
     expect(link(page, "Fresh")).to_have_text("Freshnewmock")
+    expect(page.get_by_role("heading", name="Fresh")).to_be_visible()
 
 
 def test_a_method_goes_and_its_request_stays(page, server, shop):
@@ -108,6 +111,28 @@ def test_it_comes_back_with_the_server(page, shop, watched):
         expect(page.locator("#connection")).to_be_empty()
         expect(link(page, "Quote")).to_contain_text("handler")
         page.goto("about:blank")
+
+
+SEEN = """hidden => {
+  Object.defineProperty(document, "hidden", { value: hidden, configurable: true });
+  document.dispatchEvent(new Event("visibilitychange"));
+}"""
+
+
+def test_a_page_that_nobody_sees_leaves_its_connection_to_others(page, server, shop):
+    page.clock.install()
+    opened(page, server.url)
+    expect(page.locator("#generation")).to_have_text("generation 1")
+    page.evaluate(SEEN, True)
+    with page.expect_event("requestfailed", lambda request: request.url.endswith("/-/events")):
+        page.clock.fast_forward(31_000)
+    shop.plugin.write_text(shop.plugin.read_text() + HANDLER)
+    server.line("gen 2")
+    expect(page.locator("#generation")).to_have_text("generation 1")
+    page.evaluate(SEEN, False)
+    expect(page.locator("#generation")).to_have_text("generation 2")
+    expect(link(page, "Quote")).to_have_text("Quotechangedhandler")
+    expect(notice(page)).to_contain_text("Quote has a handler")
 
 
 def test_a_page_does_not_keep_the_server_from_stopping(page, shop, watched):

@@ -23,6 +23,13 @@ NOT_STORED = {"cache-control": "no-store"}
 TEXT = {"content-type": "text/plain; charset=utf-8", **NOT_STORED}
 JSON = {"content-type": "application/json", **NOT_STORED}
 
+TYPES = {
+    ".css": "text/css; charset=utf-8",
+    ".html": "text/html; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".svg": "image/svg+xml",
+}
+"""What the explorer's files are."""
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'"
@@ -36,8 +43,7 @@ BEAT = 15.0
 
 def pages(statuses: Statuses, shown: Shown | None) -> App:
     """An application with the probes of a server that has these *statuses*, and an explorer of *shown*."""
-    files = Path(__file__).with_name("explorer")
-    app = Quart(__name__, static_folder=str(files), static_url_path="/-/explorer")
+    app = Quart(__name__, static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = BODY_MAX
     app.json.sort_keys = False  # type: ignore[attr-defined]  # methods and fields come as they are declared
 
@@ -59,17 +65,25 @@ def pages(statuses: Statuses, shown: Shown | None) -> App:
 
 
 def _add_explorer(app: Quart) -> None:
-    @app.get("/")
-    async def explorer() -> Response:
-        return await app.send_static_file("index.html")
+    folder = Path(__file__).with_name("explorer")
+    # Held, as they are few and small: a file that is opened for a reader who goes is left open.
+    files = {path.name: path.read_bytes() for path in folder.iterdir() if path.suffix in TYPES}
+
+    @app.get("/", defaults={"name": "index.html"})
+    @app.get("/-/explorer/<name>")
+    async def explorer(name: str) -> Response:
+        if name not in files:
+            return Response(f"the explorer has no {name}\n", 404, headers=TEXT)
+        response = Response(files[name], headers={"content-type": TYPES[Path(name).suffix]})
+        response.headers["cache-control"] = "no-cache"  # ask each time: another version may be here
+        await response.add_etag()
+        return await response.make_conditional(request)
 
     @app.after_request
     async def guard(response: Response) -> Response:
         response.headers["content-security-policy"] = POLICY
         response.headers["x-content-type-options"] = "nosniff"
         response.headers["referrer-policy"] = "no-referrer"
-        if not response.cache_control.no_store:
-            response.headers["cache-control"] = "no-cache"  # ask each time: another version may be here
         return response
 
 

@@ -110,6 +110,19 @@ async def test_the_explorer_is_made_of_files_of_the_package_that_run_nothing_els
     assert headers["cache-control"] == "no-cache"
 
 
+async def test_a_file_of_the_explorer_is_sent_once(shown):
+    scope = http_scope("/-/explorer/main.js", method="GET", http_version="1.1", **LOCAL)
+    first = await Request(shown, scope).end().run()
+    tag = (b"if-none-match", dict(first.headers)["etag"].encode())
+    again = await Request(shown, {**scope, "headers": [*scope["headers"], tag]}).end().run()
+    assert (first.status, again.status, again.body) == (200, 304, b"")
+
+
+@pytest.mark.parametrize("name", ["other.js", "../pages.py", "..%2fpages.py", "__init__.py"])
+async def test_it_has_no_other_files(shown, name):
+    assert (await get(shown, f"/-/explorer/{name}", **LOCAL))[0] == 404
+
+
 async def test_a_symbol_is_described_or_the_nearest_name_told(shown):
     status, body = await get(shown, "/-/symbols/test.v1.Note", **LOCAL)
     assert (status, json.loads(body)["name"]) == (200, "test.v1.Note")

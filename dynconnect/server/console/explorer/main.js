@@ -25,6 +25,7 @@ function find(path) {
 
 /** Show the method that the address names, or the first one. */
 async function navigate() {
+  if (state === null) return; // once there is one, it is shown
   const wanted = target(location.hash);
   if (!wanted) {
     const [service, methods] = Object.entries(state.services)[0] ?? [];
@@ -58,9 +59,11 @@ async function refresh() {
   state = await server.state();
   const same = before !== null && isSame(before, state);
   if (!same) server.forget();
+  const reloaded = before !== null && !same && state.reload?.number === state.generation;
+  if (reloaded) live.news(state.reload); // it may have been missed
   live.state(state);
   tree.show(state);
-  if (form.path === null) return navigate();
+  if (byId("method").hidden) return navigate();
   if (!same || JSON.stringify(before.refused) !== JSON.stringify(state.refused)) await follow();
 }
 

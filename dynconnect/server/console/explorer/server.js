@@ -50,20 +50,41 @@ export async function check(method, text, signal) {
 }
 
 const RETRY = 1000; // milliseconds
+// A browser has few connections to a server without TLS, and other pages want one.
+const HIDDEN_MAX = 30_000; // milliseconds
 
 /**
- * Hear what happens in the server, as long as the page is open.
+ * Hear what happens in the server, as long as somebody may see the page.
  * @param {Object<string, function(object): void>} listeners by the kinds of events
  * @param {function(boolean): void} connected hears whether the server can be heard
  */
 export function watch(listeners, connected) {
-  const source = new EventSource("/-/events");
-  source.addEventListener("open", () => connected(true));
-  source.addEventListener("error", () => {
-    connected(false);
-    if (source.readyState === EventSource.CLOSED) setTimeout(() => watch(listeners, connected), RETRY);
-  });
-  for (const [kind, listener] of Object.entries(listeners)) {
-    source.addEventListener(kind, (event) => listener(JSON.parse(event.data)));
+  let source = null;
+  let timer = 0;
+
+  function open() {
+    source = new EventSource("/-/events");
+    source.addEventListener("open", () => connected(true));
+    source.addEventListener("error", () => {
+      connected(false);
+      if (source?.readyState !== EventSource.CLOSED) return; // it tries again by itself
+      close();
+      timer = setTimeout(open, RETRY);
+    });
+    for (const [kind, listener] of Object.entries(listeners)) {
+      source.addEventListener(kind, (event) => listener(JSON.parse(event.data)));
+    }
   }
+
+  function close() {
+    source?.close();
+    source = null;
+  }
+
+  document.addEventListener("visibilitychange", () => {
+    clearTimeout(timer);
+    if (document.hidden) timer = setTimeout(close, HIDDEN_MAX);
+    else if (source === null) open();
+  });
+  open();
 }
