@@ -18,6 +18,10 @@ class Orders:
         return {"order_id": request.id}
 
     async def watch(self, request, ctx):
+        if request.id.isdecimal():
+            for number in range(int(request.id)):
+                yield {"order_id": f"{number} {'x' * 20_000}"}
+            return
         yield {"order_id": "first"}
         await released.wait()
         yield {"order_id": "second"}

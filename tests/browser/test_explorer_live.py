@@ -100,6 +100,15 @@ def test_a_method_goes_and_its_request_stays(page, server, shop):
     expect(notice(page)).to_contain_text("breaks wire")
 
 
+def test_a_state_that_could_not_be_asked_for_is_asked_for_again(page, server, shop, watched):
+    watched[0].allowed.add("/-/state")  # which fails once
+    opened(page, server.url)
+    page.route("**/-/state", lambda route: route.abort(), times=1)
+    shop.plugin.write_text(shop.plugin.read_text() + HANDLER)
+    expect(link(page, "Quote")).to_contain_text("handler")
+    expect(page.locator("#connection")).to_be_empty()
+
+
 def test_it_comes_back_with_the_server(page, shop, watched):
     with shop.serving() as server:
         port = server.url.rpartition(":")[2]
@@ -125,7 +134,7 @@ def test_a_page_that_nobody_sees_leaves_its_connection_to_others(page, server, s
     expect(page.locator("#generation")).to_have_text("generation 1")
     page.evaluate(SEEN, True)
     with page.expect_event("requestfailed", lambda request: request.url.endswith("/-/events")):
-        page.clock.fast_forward(31_000)
+        page.clock.fast_forward(2_000)
     shop.plugin.write_text(shop.plugin.read_text() + HANDLER)
     server.line("gen 2")
     expect(page.locator("#generation")).to_have_text("generation 1")

@@ -185,6 +185,7 @@ class Decoder:
                             raise JsonError("null can't be in a map")
                         inner = read(inner, depth)
                 except JsonError as error:
+                    error.of_name |= read_key is not None and _fails(read_key, key, depth)
                     raise error.within(key, of_map=True) from None
                 found[name] = inner
             if len(found) != len(value):
@@ -359,6 +360,14 @@ def _key_reader(field: FieldDescriptor) -> Read | None:
         case FieldDescriptor.CPPTYPE_BOOL:
             return _read_bool_key
     return reader_of(field, skip_unknown=False)[1]
+
+
+def _fails(read: Read, value: Any, depth: int) -> bool:
+    try:
+        read(value, depth)
+    except JsonError:
+        return True
+    return False
 
 
 def _read_bool_key(value: Any, _depth: int) -> bool:

@@ -20,6 +20,8 @@ class JsonError(ValueError):
         super().__init__(what)
         self.what = what
         self.member = member
+        self.of_name = member is not None
+        """Whether it is a name that is wrong, and not the value."""
         self._path: list[str | int] = []
         self._texts: list[str] = []
 

@@ -47,6 +47,6 @@ def _fault(route: Route, codec: Codec, data: bytes) -> dict[str, object] | None:
     except ConnectError as exc:
         cause = exc.__cause__
         if isinstance(cause, JsonError):
-            return {"steps": cause.steps, "name": cause.member is not None, "what": cause.what}
+            return {"steps": cause.steps, "name": cause.of_name, "what": cause.what}
         return {"steps": [], "name": False, "what": str(cause or exc.message)}
     return None

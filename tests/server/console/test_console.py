@@ -209,6 +209,34 @@ async def test_nobody_else_sees_it(shown, app, path, client, host):
     assert (await get(app, path, **LOCAL))[0] == 404, "and without being asked for nobody does"
 
 
+OTHERS = [
+    pytest.param({"origin": "https://example.com"}, id="a page of another origin"),
+    pytest.param({"origin": "http://localhost:3000"}, id="of another port"),
+    pytest.param({"origin": "null"}, id="of none"),
+    pytest.param({"sec-fetch-site": "cross-site", "sec-fetch-mode": "no-cors"}, id="a part of such a page"),
+    pytest.param({"x-forwarded-for": "192.0.2.7"}, id="a proxy"),
+    pytest.param({"forwarded": "for=192.0.2.7"}, id="a proxy of today"),
+]
+OWN = [
+    pytest.param({"origin": "http://localhost:8080"}, id="its own page"),
+    pytest.param({"sec-fetch-site": "same-origin", "sec-fetch-mode": "cors"}, id="its own page asks"),
+    pytest.param({"sec-fetch-site": "none", "sec-fetch-mode": "navigate"}, id="an address that was typed"),
+    pytest.param({"sec-fetch-site": "cross-site", "sec-fetch-mode": "navigate"}, id="a link"),
+]
+
+
+@pytest.mark.parametrize("headers", OTHERS)
+async def test_nothing_is_shown_to_what_others_run_on_this_machine(shown, headers):
+    headers = {"host": "localhost:8080", **headers}
+    assert (await get(shown, "/-/state", client=("127.0.0.1", 1), headers=headers))[0] == 404
+
+
+@pytest.mark.parametrize("headers", OWN)
+async def test_its_own_page_and_links_to_it_may_look(shown, headers):
+    headers = {"host": "localhost:8080", **headers}
+    assert (await get(shown, "/", client=("127.0.0.1", 1), headers=headers))[0] == 200
+
+
 async def test_whoever_started_the_server_hears_once_why(shown, caplog):
     for _ in range(2):
         await get(shown, "/", headers={"host": "api.example.com"})

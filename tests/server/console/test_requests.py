@@ -25,6 +25,7 @@ message Tree {
   repeated Tree branches = 2;
   map<string, int32> leaves = 3;
   map<string, Tree> by_name = 4;
+  map<bool, int32> flags = 6;
   google.protobuf.Any held = 5;
 }
 """
@@ -60,6 +61,8 @@ FAULTS = [
     pytest.param(
         '{"byName": {"1": {"nam": 1}}}', "warning", ["byName", "1", "nam"], True, "mean name?", id="a name"
     ),
+    pytest.param('{"flags": {"maybe": 1}}', "error", ["flags", "maybe"], True, '"true"', id="a key"),
+    pytest.param('{"flags": {"true": "x"}}', "error", ["flags", "true"], False, "an integer", id="not a key"),
     pytest.param("{", "error", [], False, "no JSON", id="no JSON"),
     pytest.param("", "error", [], False, "an empty message is {}", id="nothing"),
 ]

@@ -5,11 +5,13 @@ import { coloured } from "./editor.js";
 import { pretty, read } from "./json_text.js";
 
 const SHOWN_MAX = 500; // messages of a stream
-const READ_MAX = 500_000; // characters of one message; a longer one is shown as it came
+const CHARACTERS_MAX = 3_000_000; // of all of them
+const READ_MAX = 500_000; // characters of one message; of a longer one so many are shown, as they came
 
 export class Answer {
   #count = 0;
   #waiting = []; // messages for the next frame: a stream may be faster than a page
+  #sizes = []; // of the messages that are shown or wait, in characters
   #source = null;
 
   /** Nothing is shown: another method is. */
@@ -28,6 +30,7 @@ export class Answer {
   #empty() {
     this.#count = 0;
     this.#waiting = [];
+    this.#sizes = [];
     this.#source = null;
     fill(byId("responses"));
     byId("dropped").textContent = "";
@@ -46,8 +49,20 @@ export class Answer {
   message(text, after) {
     this.#count += 1;
     this.#waiting.push({ text, after, number: this.#count });
+    this.#sizes.push(Math.min(text.length, READ_MAX));
     if (this.#waiting.length === 1) requestAnimationFrame(() => this.#flush());
-    if (this.#waiting.length > SHOWN_MAX) this.#waiting.shift();
+    this.#bound();
+  }
+
+  /** Let go of the first messages, if there are too many, or too long ones. */
+  #bound() {
+    const list = byId("responses");
+    let size = this.#sizes.reduce((sum, each) => sum + each, 0);
+    while (this.#sizes.length > 1 && (this.#sizes.length > SHOWN_MAX || size > CHARACTERS_MAX)) {
+      size -= this.#sizes.shift();
+      if (list.firstChild) list.firstChild.remove();
+      else this.#waiting.shift();
+    }
   }
 
   #flush() {
@@ -59,7 +74,6 @@ export class Answer {
       ),
     );
     this.#waiting = [];
-    while (list.children.length > SHOWN_MAX) list.firstChild.remove();
     const dropped = this.#count - list.children.length;
     byId("dropped").textContent = dropped > 0 ? `The first ${dropped} messages are not shown any more.` : "";
     if (atEnd && this.#count > 1) list.scrollTop = list.scrollHeight;
@@ -120,7 +134,11 @@ function detail({ type, value, debug }) {
 }
 
 function shown(text) {
-  if (text.length > READ_MAX) return [text];
+  if (text.length > READ_MAX) {
+    const all = h("button", { type: "button", onclick: () => all.parentElement.replaceChildren(text) });
+    all.textContent = `Show all ${text.length} characters`;
+    return [`${text.slice(0, READ_MAX)}… `, all];
+  }
   const lines = pretty(text);
   return coloured(lines, read(lines).tokens);
 }

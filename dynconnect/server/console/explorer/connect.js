@@ -3,6 +3,7 @@
 
 const END = 2; // the flag of the envelope that ends a stream
 const HEAD = 5; // bytes before the message in an envelope
+const TURN = 20; // milliseconds in which messages are read without a pause
 
 /**
  * @typedef {object} Request
@@ -44,7 +45,7 @@ export async function call(request, signal, onMessage, onHeaders) {
     );
     onHeaders(response);
     await (request.streaming
-      ? readStream(response, outcome, onMessage)
+      ? readStream(response, outcome, onMessage, signal)
       : readUnary(response, outcome, onMessage));
   } catch (error) {
     outcome.error = signal.aborted
@@ -90,7 +91,7 @@ async function readUnary(response, outcome, onMessage) {
   else outcome.error = errorIn(text, response);
 }
 
-async function readStream(response, outcome, onMessage) {
+async function readStream(response, outcome, onMessage, signal) {
   if (!response.ok) {
     outcome.error = errorIn(await response.text(), response);
     return;
@@ -98,19 +99,27 @@ async function readStream(response, outcome, onMessage) {
   const reader = response.body.getReader();
   let held = new Uint8Array();
   let ended = false;
+  let paused = performance.now();
   for (let part = await reader.read(); !part.done; part = await reader.read()) {
     outcome.size += part.value.length;
     held = joined(held, part.value);
-    for (let size = whole(held); size !== null; size = whole(held)) {
-      const text = new TextDecoder().decode(held.subarray(HEAD, size));
-      if (held[0] & END) {
+    let at = 0;
+    for (let size = whole(held, at); size !== null; size = whole(held, at)) {
+      const text = new TextDecoder().decode(held.subarray(at + HEAD, at + size));
+      if (held[at] & END) {
         ended = true;
         end(JSON.parse(text), outcome);
       } else {
         onMessage(text);
       }
-      held = held.slice(size);
+      at += size;
+      if (performance.now() - paused > TURN) {
+        await pause();
+        signal.throwIfAborted();
+        paused = performance.now();
+      }
     }
+    held = held.slice(at);
   }
   if (!ended) outcome.error = failure("internal", "the stream broke off before its end");
 }
@@ -122,11 +131,16 @@ function joined(one, other) {
   return both;
 }
 
-/** The size of the first envelope, if all of it is there. */
-function whole(held) {
-  if (held.length < HEAD) return null;
-  const size = HEAD + new DataView(held.buffer, held.byteOffset).getUint32(1);
-  return held.length < size ? null : size;
+/** The size of the envelope that begins there, if all of it has come. */
+function whole(held, at) {
+  if (held.length - at < HEAD) return null;
+  const size = HEAD + new DataView(held.buffer, held.byteOffset + at).getUint32(1);
+  return held.length - at < size ? null : size;
+}
+
+/** Let the page show what has come, and hear whoever wants to cancel. */
+function pause() {
+  return new Promise((resolve) => setTimeout(resolve));
 }
 
 function end(said, outcome) {

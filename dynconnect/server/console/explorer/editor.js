@@ -8,6 +8,8 @@ const CHECK_AFTER = 250; // milliseconds without a key
 const SHOWN_MAX = 50; // candidates
 const COLOURED_MAX = 4000; // tokens
 
+const MOVES = new Set(["ArrowLeft", "ArrowRight", "Home", "End", "PageUp", "PageDown"]);
+
 let count = 0;
 
 export class Editor {
@@ -84,6 +86,14 @@ export class Editor {
     this.#area.focus();
   }
 
+  /** Put another text in the place of this one, as if it were typed. */
+  replace(text) {
+    this.focus();
+    this.#area.select();
+    this.#insert(text);
+    this.#close();
+  }
+
   #edited(event) {
     this.#mark = null;
     this.#look();
@@ -131,6 +141,7 @@ export class Editor {
   }
 
   #key(event) {
+    if (event.isComposing) return; // an input method has a use for it
     if (event.key === " " && event.ctrlKey) {
       event.preventDefault();
       void this.#complete();
@@ -149,7 +160,10 @@ export class Editor {
     if (event.key in moves) this.#choose(this.#chosen + moves[event.key]);
     else if (event.key === "Enter" || event.key === "Tab") this.#take(this.#candidates[this.#chosen]);
     else if (event.key === "Escape") this.#close();
-    else return;
+    else {
+      if (MOVES.has(event.key)) this.#close(); // the caret leaves what would be completed
+      return;
+    }
     event.preventDefault();
     event.stopPropagation();
   }

@@ -8,8 +8,15 @@ const CHANGES_MAX = 12;
 
 export class Live {
   #count = 0;
+  #calls = []; // those that have no row yet, oldest first
+  #drawing = false;
 
   constructor() {
+    byId("log").addEventListener("toggle", () => this.#draw());
+    new ResizeObserver(([{ target }]) => {
+      // what is sticky stands below it
+      document.documentElement.style.setProperty("--above", `${target.offsetHeight}px`);
+    }).observe(byId("refused"));
     byId("fold").addEventListener("click", () => {
       const folded = byId("refused").classList.toggle("folded");
       byId("fold").textContent = folded ? "Unfold" : "Fold";
@@ -17,8 +24,8 @@ export class Live {
     });
   }
 
-  /** Whether the server can be heard. */
-  connected(is) {
+  /** Whether the server answers. */
+  reached(is) {
     byId("connection").textContent = is ? "" : "The server can't be reached; trying again…";
   }
 
@@ -87,26 +94,15 @@ export class Live {
   /** The last calls, oldest first, as the page begins to listen. */
   calls({ calls }) {
     fill(byId("calls"));
+    this.#calls = [];
     this.#count = 0;
-    calls.forEach((each) => this.call(each));
+    calls.forEach((call) => this.call(call));
   }
 
   /** A call has ended. */
-  call({ at, method, protocol, code, milliseconds: took, generation }) {
-    const time = new Date(at * 1000);
-    byId("calls").prepend(
-      h(
-        "tr",
-        {},
-        h("td", {}, h("time", { datetime: time.toISOString() }, time.toLocaleTimeString())),
-        h("td", {}, h("a", { href: link(method) }, method)),
-        h("td", {}, protocol),
-        h("td", {}, h(`span.code.${code === "ok" ? "ok" : "failed"}`, {}, code)),
-        h("td", {}, milliseconds(took)),
-        h("td", {}, String(generation)),
-      ),
-    );
-    if (byId("calls").children.length > CALLS_MAX) byId("calls").lastChild.remove();
+  call(call) {
+    this.#calls.push(call);
+    if (this.#calls.length > CALLS_MAX) this.#calls.shift();
     this.#said(1);
   }
 
@@ -117,6 +113,33 @@ export class Live {
 
   #said(count) {
     this.#count += count;
-    byId("log-count").textContent = `(${this.#count})`;
+    this.#draw();
   }
+
+  /** Show the log in the next frame, and its rows if it is open: a server may be faster than a page. */
+  #draw() {
+    if (this.#drawing) return;
+    this.#drawing = true;
+    requestAnimationFrame(() => {
+      this.#drawing = false;
+      byId("log-count").textContent = `(${this.#count})`;
+      if (!byId("log").open) return;
+      byId("calls").prepend(...this.#calls.map(row).reverse());
+      this.#calls = [];
+      while (byId("calls").children.length > CALLS_MAX) byId("calls").lastChild.remove();
+    });
+  }
+}
+
+function row({ at, method, protocol, code, milliseconds: took, generation }) {
+  const time = new Date(at * 1000);
+  const cells = [
+    h("time", { datetime: time.toISOString() }, time.toLocaleTimeString()),
+    h("a", { href: link(method) }, method),
+    protocol,
+    h(`span.code.${code === "ok" ? "ok" : "failed"}`, {}, code),
+    milliseconds(took),
+    String(generation),
+  ];
+  return h("tr", {}, ...cells.map((cell) => h("td", {}, cell)));
 }

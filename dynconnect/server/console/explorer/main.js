@@ -28,6 +28,7 @@ async function navigate() {
   if (state === null) return; // once there is one, it is shown
   const wanted = target(location.hash);
   if (!wanted) {
+    if (location.hash) return; // a place on this page
     const [service, methods] = Object.entries(state.services)[0] ?? [];
     const first = Object.keys(methods ?? {})[0];
     if (first) location.replace(link(`${service}/${first}`));
@@ -40,16 +41,16 @@ async function navigate() {
   byId("method").hidden = method === null;
   tree.current = path;
   document.title = `${path.split("/")[1]} · dynconnect`;
-  openMenu(false);
+  if (byId("nav").classList.contains("open")) {
+    openMenu(false);
+    byId("title").focus(); // where the choice leads to
+  }
   if (!method || (path === form.path && !messages)) return;
   answer.clear();
   byId("gone").textContent = "";
-  await Promise.all([
-    form.show(path, method, messages),
-    showMethod(path, method),
-    showTypes(method.request, method.response),
-  ]);
+  const shown = form.show(path, method, messages);
   if (messages) history.replaceState(null, "", link(path)); // from here on it is a draft like any other
+  await Promise.all([shown, showMethod(path, method), showTypes(method.request, method.response)]);
 }
 
 /** Follow the server: the tree changes in place, and an open request stays. */
@@ -57,6 +58,7 @@ async function refresh() {
   again = false;
   const before = state;
   state = await server.state();
+  live.reached(true);
   const same = before !== null && isSame(before, state);
   if (!same) server.forget();
   const reloaded = before !== null && !same && state.reload?.number === state.generation;
@@ -87,8 +89,10 @@ function refreshSoon() {
   refreshing ??= (async () => {
     try {
       while (again) await refresh();
-    } catch {
-      live.connected(false); // the events will say when it is back
+    } catch (error) {
+      if (!(error instanceof server.Unreachable)) throw error;
+      live.reached(false);
+      setTimeout(refreshSoon, server.RETRY);
     } finally {
       refreshing = null;
     }
@@ -102,8 +106,10 @@ function openMenu(open) {
 
 function key(event) {
   const typing = event.target.closest?.("input, textarea, select");
-  if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) void form.send();
-  else if (event.key === "Escape") form.cancel();
+  if (event.isComposing) return;
+  if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
+    if (!byId("method").hidden) void form.send();
+  } else if (event.key === "Escape") form.cancel();
   else if (event.key === "/" && !typing) {
     openMenu(true);
     byId("search").focus();
@@ -111,6 +117,10 @@ function key(event) {
   }
 }
 
+byId("skip").addEventListener("click", (event) => {
+  event.preventDefault(); // the address names the method
+  byId("main").focus();
+});
 addEventListener("hashchange", () => void navigate());
 addEventListener("keydown", key);
 byId("menu").addEventListener("click", () => openMenu(!byId("nav").classList.contains("open")));
@@ -132,5 +142,5 @@ server.watch(
       refreshSoon();
     },
   },
-  (is) => live.connected(is),
+  (is) => live.reached(is),
 );

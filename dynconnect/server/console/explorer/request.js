@@ -14,6 +14,7 @@ export class RequestForm {
   #path = null;
   #method = null;
   #editors = [];
+  #count = 0; // of the editors that there were for this method
   #drafts = new Map(); // by method: its messages
   #abort = null;
   #answer;
@@ -24,7 +25,7 @@ export class RequestForm {
     byId("headers").value = headersKept();
     byId("headers").addEventListener("input", () => this.#headers());
     byId("add").addEventListener("click", () => this.#add("{}").focus());
-    byId("example").addEventListener("click", () => void this.#example());
+    byId("example").addEventListener("click", () => void this.#example((text) => this.#insert(text)));
     byId("send").addEventListener("click", () => void this.send());
     byId("cancel").addEventListener("click", () => this.cancel());
     byId("copy").addEventListener("click", () => void this.#copy());
@@ -49,8 +50,8 @@ export class RequestForm {
     byId("copied").hidden = true;
     byId("copied-note").textContent = "";
     const known = messages ?? this.#drafts.get(path);
-    if (known) this.#fill(known);
-    else await this.#example();
+    this.#fill(known ?? ["{}"]);
+    if (!known) await this.#example((text) => this.#messages().join() === "{}" && this.#fill([text]));
   }
 
   /** Another generation serves, with this method; what is written stays. */
@@ -61,20 +62,23 @@ export class RequestForm {
     else for (const editor of this.#editors) editor.type = method.request;
   }
 
-  async #example() {
+  /** Let `take` have an example, unless another method is shown meanwhile. */
+  async #example(take) {
     const path = this.#path;
-    this.#fill(["{}"]);
-    try {
-      const text = pretty(await example(path));
-      if (this.#path === path && this.#messages().join() === "{}") this.#fill([text]);
-    } catch {
-      // without one there is nothing but an empty message
-    }
+    const text = await example(path);
+    if (text !== null && this.#path === path) take(pretty(text));
+  }
+
+  /** Put an example where the first message is; it can be undone. */
+  #insert(text) {
+    const first = this.#editors[0] ?? this.#add("");
+    first.replace(text);
   }
 
   #fill(messages) {
     const streams = this.#method.clientStreaming;
     this.#editors = [];
+    this.#count = 0;
     fill(byId("messages"));
     for (const text of streams ? messages : messages.slice(0, 1)) this.#add(text);
     byId("add").hidden = !streams;
@@ -82,8 +86,9 @@ export class RequestForm {
 
   #add(text) {
     const path = this.#path;
+    const number = (this.#count += 1);
     const editor = new Editor({
-      label: `Message of the request, JSON of ${this.#method.request}`,
+      label: `Message of the request ${number}, JSON of ${this.#method.request}`,
       type: this.#method.request,
       check: (value, signal) => check(path, value, signal),
       changed: () => {
@@ -101,7 +106,7 @@ export class RequestForm {
       item.append(
         h(
           "button.remove",
-          { type: "button", onclick: remove, "aria-label": "Remove this message" },
+          { type: "button", onclick: remove, "aria-label": `Remove message ${number}` },
           "Remove",
         ),
       );
@@ -123,8 +128,9 @@ export class RequestForm {
     let fault = "";
     for (const line of text.split("\n").filter((each) => each.trim())) {
       const [, name, value] = /^\s*([^:\s]+)\s*:\s*(.*?)\s*$/.exec(line) ?? [];
+      const wrong = name ? "browsers send no such header" : "this is no header; write name: value";
       if (sendable(name, value)) pairs.push([name, value]);
-      else fault ||= `${line.trim()}: this is no header; write name: value`;
+      else fault ||= `${line.trim()}: ${wrong}`;
     }
     byId("headers-fault").textContent = fault;
     return fault ? null : pairs;
@@ -194,8 +200,11 @@ export class RequestForm {
   }
 
   #running(runs) {
-    byId("send").disabled = runs;
-    byId("cancel").disabled = !runs;
+    const [from, to] = runs ? ["send", "cancel"] : ["cancel", "send"];
+    const focused = document.activeElement === byId(from);
+    byId(to).disabled = false;
+    if (focused) byId(to).focus(); // who is disabled loses it to nobody
+    byId(from).disabled = true;
     byId("send").textContent = runs ? "Sending…" : "Send";
   }
 
@@ -241,7 +250,7 @@ export class RequestForm {
 /** Whether a browser sends such a header. */
 function sendable(name, value) {
   try {
-    return name !== undefined && new Headers([[name, value]]).has(name);
+    return name !== undefined && new Request(location.href, { headers: [[name, value]] }).headers.has(name);
   } catch {
     return false;
   }

@@ -3,9 +3,14 @@
 /** @type {Map<string, Promise<?object>>} symbols of the generation that serves */
 const symbols = new Map();
 
+/** The server does not answer, or not what was asked for. */
+export class Unreachable extends Error {}
+
 async function get(path) {
-  const response = await fetch(path, { cache: "no-store" });
-  if (!response.ok) throw new Error(`${path}: ${response.status} ${(await response.text()).trim()}`);
+  const response = await fetch(path, { cache: "no-store" }).catch((error) => {
+    throw new Unreachable(`${path}: ${error.message}`);
+  });
+  if (!response.ok) throw new Unreachable(`${path}: ${response.status} ${(await response.text()).trim()}`);
   return response;
 }
 
@@ -30,9 +35,12 @@ export function forget() {
   symbols.clear();
 }
 
-/** An example of a request to a method, as text. */
-export async function example(method) {
-  return (await get(`/-/example/${method}`)).text();
+/** An example of a request to a method, as text; null if there is none. */
+export function example(method) {
+  return get(`/-/example/${method}`).then(
+    (response) => response.text(),
+    () => null,
+  );
 }
 
 /**
@@ -49,9 +57,10 @@ export async function check(method, text, signal) {
   return response?.ok ? (await response.json()).fault : null; // else it is too long to be looked at
 }
 
-const RETRY = 1000; // milliseconds
+/** How many milliseconds to wait before it is asked again. */
+export const RETRY = 1000;
 // A browser has few connections to a server without TLS, and other pages want one.
-const HIDDEN_MAX = 30_000; // milliseconds
+const HIDDEN_MAX = 1000; // milliseconds
 
 /**
  * Hear what happens in the server, as long as somebody may see the page.

@@ -77,10 +77,14 @@ export class Tree {
   }
 
   #service(name, methods) {
-    const note = ({ target }) => (target.open ? this.#closed.delete(name) : this.#closed.add(name));
+    const note = ({ target }) => {
+      if (this.#words().length) return; // the search has opened it
+      if (target.open) this.#closed.delete(name);
+      else this.#closed.add(name);
+    };
     return h(
       "details.service",
-      { open: !this.#closed.has(name), ontoggle: note },
+      { open: !this.#closed.has(name), ontoggle: note, "data-service": name },
       h("summary", {}, ...named(name)),
       h(
         "ul",
@@ -108,8 +112,12 @@ export class Tree {
     return h("li", {}, element);
   }
 
+  #words() {
+    return byId("search").value.toLowerCase().split(/\s+/).filter(Boolean);
+  }
+
   #filter() {
-    const words = byId("search").value.toLowerCase().split(/\s+/).filter(Boolean);
+    const words = this.#words();
     let found = 0;
     for (const each of this.#links) {
       const fits = words.every((word) => each.dataset.text.includes(word));
@@ -118,7 +126,7 @@ export class Tree {
     }
     for (const service of byId("tree").children) {
       service.hidden = !service.querySelector("li:not([hidden])");
-      if (words.length && !service.hidden) service.open = true;
+      service.open = words.length > 0 || !this.#closed.has(service.dataset.service);
     }
     byId("found").textContent = words.length ? `${found} of ${this.#links.length} methods` : "";
   }
