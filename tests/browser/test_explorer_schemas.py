@@ -18,19 +18,22 @@ def nasty():
         yield server.url
 
 
+EXAMPLES = {"constructor": '"toString": "amber"', "valueOf": '"alias"', "isPrototypeOf": r"^\{\}$"}
+
+
 def opened(page, url, method):
+    """Open the explorer with *method*, and wait for its example, which would replace what is typed before."""
     page.goto(f"{url}/#/toString/{method}")
     expect(page.locator("#title")).to_have_text(method)
-    expect(editor(page)).to_have_value(re.compile(r"^\{"))
+    expect(editor(page)).to_have_value(re.compile(EXAMPLES[method]))
 
 
-@pytest.mark.parametrize("method", ["constructor", "valueOf", "isPrototypeOf"])
+@pytest.mark.parametrize("method", list(EXAMPLES))
 def test_every_example_is_right_and_is_answered(page, nasty, method):
     example = httpx.get(f"{nasty}/-/example/toString/{method}").text
     checked = httpx.post(f"{nasty}/-/check/toString/{method}", content=example)
     assert checked.json() == {"fault": None}
     opened(page, nasty, method)
-    expect(editor(page)).to_have_value(re.compile(r'"toString": "amber"|"alias"|^\{\}$'))
     send(page)
     expect(outcome(page)).to_have_text(re.compile("^ok .* mock$"))
 

@@ -51,7 +51,7 @@ export class RequestForm {
     byId("copied-note").textContent = "";
     const known = messages ?? this.#drafts.get(path);
     this.#fill(known ?? ["{}"]);
-    if (!known) await this.#example((text) => this.#messages().join() === "{}" && this.#fill([text]));
+    if (!known) await this.#example((text) => this.#begin(text));
   }
 
   /** Another generation serves, with this method; what is written stays. */
@@ -67,6 +67,11 @@ export class RequestForm {
     const path = this.#path;
     const text = await example(path);
     if (text !== null && this.#path === path) take(pretty(text));
+  }
+
+  /** Begin with an example in the editor that there is, unless somebody has begun already. */
+  #begin(text) {
+    if (this.#messages().join() === "{}") this.#editors[0].value = text;
   }
 
   /** Put an example where the first message is; it can be undone. */
