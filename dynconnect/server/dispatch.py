@@ -101,6 +101,8 @@ def note(context: Context, code: Code | None, began: float, feed: Feed | None) -
 
     It *began* at that time of `time.perf_counter`.
     """
+    if feed is None and not log.isEnabledFor(logging.DEBUG):
+        return
     seconds = time.perf_counter() - began
     if feed is not None:
         feed.called(context, code, seconds)

@@ -12,26 +12,13 @@ from pathlib import Path
 
 import pytest
 from google.rpc.status_pb2 import Status
+from support.interop import DETAILS, EVERYTHING, MESSAGE
 from support.protoc import compile_set
 from support.serving import program
 
 HERE = Path(__file__).parent
 INTEROP = HERE.parent / "interop"
 SERVICE = "/interop.v1.InteropService"
-EVERYTHING = {
-    "big": "-9223372036854775808",
-    "ratio": 0.1,
-    "data": "AP+A",
-    "text": "☃ é\n",
-    "color": "COLOR_GREEN",
-    "at": "2026-01-02T03:04:05.678Z",
-    "counts": {"a": 1, "b": -2},
-    "children": [{"text": "child"}, {}],
-    "maybe": 0,
-}
-# each with the bytes of the message: {name: "☃"} and {seconds: 90}
-DETAILS = [["interop.v1.Missing", "0a03e29883"], ["google.protobuf.Timestamp", "085a"]]
-MESSAGE = "no ☃ at 100%\n"
 
 
 class Quiet(SimpleHTTPRequestHandler):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 from contextlib import contextmanager, suppress
@@ -22,6 +23,13 @@ collect_ignore_glob = [] if TOOLS else ["test_*.py"]
 def here():
     """This folder."""
     return HERE
+
+
+@pytest.fixture(scope="session")
+def has_node():
+    """Skips what needs Node.js where there is none, which `run` has said."""
+    if shutil.which("node") is None:
+        pytest.skip("there is no node here")
 
 
 @pytest.fixture(scope="session")

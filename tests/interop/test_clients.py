@@ -15,28 +15,11 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+from support.interop import DETAILS, EVERYTHING, MESSAGE
 
 HERE = Path(__file__).parent
 LARGE = 2 * 1024 * 1024
-EVERYTHING = {
-    "big": "-9223372036854775808",
-    "bigger": "18446744073709551615",
-    "ratio": 0.1,
-    "data": "AP+A",
-    "text": "☃ é\n",
-    "color": "COLOR_GREEN",
-    "at": "2026-01-02T03:04:05.678Z",
-    "counts": {"a": 1, "b": -2},
-    "children": [{"text": "child"}, {}],
-    "flag": False,
-    "maybe": 0,
-}
-ERROR = {
-    "code": "not_found",
-    "message": "no ☃ at 100%\n",
-    # each with the bytes of the message: {name: "☃"} and {seconds: 90}
-    "details": [["interop.v1.Missing", "0a03e29883"], ["google.protobuf.Timestamp", "085a"]],
-}
+ERROR = {"code": "not_found", "message": MESSAGE, "details": DETAILS}
 
 
 # What each program can play. `buf curl` has no parallel calls and no cancellation; curl and nghttp have no

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -25,10 +24,8 @@ STREAMS = {"Echo": (False, False), "Count": (False, True), "Sum": (True, False),
 
 
 @pytest.fixture
-def copied(servers):
+def copied(servers, has_node):
     """Makes the command of a form."""
-    if shutil.which("node") is None:
-        pytest.skip("there is no node here")
 
     def make(form, method, messages, origin=servers["http"][0]):
         client, server = STREAMS[method]

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import shutil
 import socket
 import subprocess
 import sys
@@ -145,9 +144,7 @@ async def test_grpc_go_deadline(go):
 
 
 @pytest.fixture(scope="module")
-def node(here, descriptor_set):
-    if shutil.which("node") is None:
-        pytest.skip("there is no node here")
+def node(here, descriptor_set, has_node):
     script = here / "clients" / "serve_connect_node.mjs"
     with process("node", script, descriptor_set) as running:
         port = int(running.stdout.readline())

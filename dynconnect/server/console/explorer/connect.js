@@ -64,7 +64,7 @@ function asked({ streaming, messages, headers, timeout }) {
 }
 
 /** Messages in envelopes, one behind the other. */
-export function enveloped(messages) {
+function enveloped(messages) {
   const encoded = messages.map((text) => new TextEncoder().encode(text));
   const whole = new Uint8Array(encoded.reduce((sum, data) => sum + HEAD + data.length, 0));
   let at = 0;

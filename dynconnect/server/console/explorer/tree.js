@@ -4,7 +4,7 @@ import { byId, fill, h } from "./dom.js";
 import { link } from "./memory.js";
 
 /** What binds a method: a word, and more of it. */
-export function binding(method) {
+function binding(method) {
   if (method.broken) return ["broken", `${method.boundBy}, whose file has an edit that was refused`];
   if (method.boundBy) return ["handler", method.boundBy];
   return method.mock

@@ -34,7 +34,7 @@ function formOf(name) {
 }
 
 /** Whether JSON writes a message type in a form of its own. */
-export function hasForm(name) {
+function hasForm(name) {
   return FORMS.has(formOf(name));
 }
 
